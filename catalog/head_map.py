@@ -13,7 +13,7 @@ from pathlib import Path
 
 from catalog.files import write_text
 from catalog.ids import HeadName
-from catalog.runs import ProbeRun
+from catalog.runs import ProbeRun, at
 
 GRID_WIDTH = 540
 LARGEST_CELL = 20
@@ -27,6 +27,8 @@ DISPLAY_SCALE = 1.3
 TICK_STEPS = (1, 2, 5, 10, 20, 50, 100)
 FAINTEST = 0.07
 """Opacity of a head that scores nothing, so that every head can be seen and pointed at."""
+BOUNDED_UNITS = {"probability", "share"}
+"""Units whose scores reach at most 1, so that models can be compared by colour."""
 POSITIVE = "var(--ha-cell, #17508f)"
 NEGATIVE = "var(--ha-cell-negative, #b4471f)"
 OUTLINE = 'stroke="currentColor" stroke-width="1.6"'
@@ -69,8 +71,8 @@ class _Scale:
 
     @classmethod
     def of(cls, run: ProbeRun) -> _Scale:
-        scores = [score for layer in run.scores for score in layer]
-        is_bounded = run.family in {"pattern", "weight"}
+        scores = [run.score(name) for name in run.heads()]
+        is_bounded = run.unit in BOUNDED_UNITS
         reach = 1.0 if is_bounded else max(map(abs, scores)) or 1.0
         return cls(reach, min(scores) < 0)
 
@@ -124,8 +126,8 @@ def draw_head_map(run: ProbeRun, title: str | None = None) -> HeadMap:
         title: Line to print above the picture; left out, the page or notebook around it says what it shows.
 
     Returns:
-        The picture. Its colour scale runs to 1 for attention and weight scores, so that models can be compared, and
-        to the largest score for effects.
+        The picture. Its colour scale runs to 1 for probabilities and shares, so that models can be compared, and to
+        the largest score for other units.
     """
     caption = describe(run)
     layout = _Layout(run.model.n_layers, run.model.n_heads, TOP + (24 if title else 0))
@@ -155,7 +157,7 @@ def describe(run: ProbeRun) -> str:
     """
     shape = f"{run.model.n_layers} layers × {run.model.n_heads} heads"
     best = run.ranked()[0]
-    score = number(run.scores[best.layer][best.head])
+    score = number(run.score(best))
     return f"Probe {run.probe} on {run.model.name}, {shape}: {_n_called(run)}; highest score {score} at {best}."
 
 
@@ -187,7 +189,7 @@ def _cells(run: ProbeRun, layout: _Layout) -> Iterator[str]:
     side = layout.side
     for name in run.heads():
         x, y = layout.corner(name)
-        fill = scale.fill(run.scores[name.layer][name.head])
+        fill = scale.fill(run.score(name))
         outline = f" {OUTLINE}" if run.is_called(name) else ""
         label = escape(cell_label(run, name))
         yield f'<rect x="{x}" y="{y}" width="{side}" height="{side}" {fill}{outline}><title>{label}</title></rect>'
@@ -203,10 +205,9 @@ def cell_label(run: ProbeRun, name: HeadName) -> str:
     Returns:
         Such as "L18H6: 0.882 ± 0.006, null 0.011, called".
     """
-    layer, head = name
-    score, error = number(run.scores[layer][head]), number(run.standard_errors[layer][head])
+    score, error = number(run.score(name)), number(at(run.standard_errors, name))
     called = ", called" if run.is_called(name) else ""
-    return f"{name}: {score} ± {error}, null {number(run.null_scores[layer][head])}{called}"
+    return f"{name}: {score} ± {error}, null {number(at(run.null_scores, name))}{called}"
 
 
 def _axes(layout: _Layout) -> Iterator[str]:

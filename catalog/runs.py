@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AwareDatetime, Field, FiniteFloat, StringConstraints, ValidationError, model_validator
 
 from catalog.errors import Code, DataFolderError, InvalidDataError, Problem
 from catalog.files import write_text
@@ -21,8 +21,10 @@ SAME_NUMBER = 1e-5
 """Two recorded scores that differ by less are the same measurement on two machines."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Matrix = list[list[float]]
-"""Numbers by layer, then by head."""
+Matrix = list[list[float | None]]
+"""Numbers by layer, then by head; None for a head without a score, such as one of a layer without softmax attention."""
+
+MATRICES = ("scores", "standard_errors", "null_scores", "null_standard_errors", "q_values")
 
 
 class MeasuredModel(Record):
@@ -83,40 +85,65 @@ class ProbeRun(Record):
     settings: dict[str, int | float | str | bool | None] = Field(description="Every setting of the inputs.")
     seed: int = Field(description="Seed of the inputs and of the null.")
     n_samples: int = Field(ge=2, description="Number of samples that the scores are means over.")
-    threshold: Share = Field(description="Score from which a head may be called a member of the type.")
+    unit: Text = Field(default="probability", description="Unit of the scores, such as probability, bits or logits.")
+    threshold: FiniteFloat = Field(description="Score from which a head may be called a member of the type.")
     false_discovery_rate: Share = Field(description="Rate at which the q-values were cut for calling a head.")
     scores: Matrix = Field(description="Mean score by layer and head.")
     standard_errors: Matrix = Field(description="Standard error of each score over the samples.")
     null_scores: Matrix = Field(description="Mean of the same measure under the null, by layer and head.")
     null_standard_errors: Matrix = Field(description="Standard error of each null score over the samples.")
     q_values: Matrix = Field(description="Smallest false-discovery rate at which the head beats its null.")
+    notes: dict[str, int | float | str | bool] = Field(
+        default={}, description="What must be known to read the scores, such as the model's accuracy on the task."
+    )
     provenance: Provenance = Field(description="How the run came about.")
 
     @model_validator(mode="after")
     def _matrices_fit_model(self) -> Self:
         wanted = (self.model.n_layers, self.model.n_heads)
-        for name in ("scores", "standard_errors", "null_scores", "null_standard_errors", "q_values"):
+        for name in MATRICES:
             matrix: Matrix = getattr(self, name)
             got = (len(matrix), *sorted({len(row) for row in matrix}))
             if got != wanted:
                 raise ValueError(f"{name} has shape {got}, the model has (layers, heads) {wanted}")
-            if not all(math.isfinite(value) for row in matrix for value in row):
+            if not all(math.isfinite(value) for row in matrix for value in row if value is not None):
                 raise ValueError(f"{name} holds a value that is not a number; leave out what was not measured")
+            if _missing(matrix) != _missing(self.scores):
+                raise ValueError(f"{name} and scores leave out different heads")
+        if not any(True for _ in self.heads()):
+            raise ValueError("no head has a score")
         return self
 
     def heads(self) -> Iterator[HeadName]:
-        """All heads, layer by layer."""
-        return (HeadName(layer, head) for layer in range(self.model.n_layers) for head in range(self.model.n_heads))
+        """All heads that have a score, layer by layer."""
+        return (
+            HeadName(layer, head)
+            for layer, row in enumerate(self.scores)
+            for head, score in enumerate(row)
+            if score is not None
+        )
+
+    def score(self, name: HeadName) -> float:
+        """Score of one head.
+
+        Args:
+            name: The head.
+
+        Returns:
+            Its score, in the run's unit.
+
+        Raises:
+            KeyError: the head has no score.
+        """
+        return at(self.scores, name)
 
     def ranked(self) -> list[HeadName]:
         """All heads, highest score first."""
-        return sorted(self.heads(), key=lambda name: -self.scores[name.layer][name.head])
+        return sorted(self.heads(), key=lambda name: -self.score(name))
 
     def is_called(self, name: HeadName) -> bool:
         """Whether a head counts as a member of the type: above the threshold and beyond the null."""
-        layer, head = name
-        passes_threshold = self.scores[layer][head] >= self.threshold
-        return passes_threshold and self.q_values[layer][head] <= self.false_discovery_rate
+        return self.score(name) >= self.threshold and at(self.q_values, name) <= self.false_discovery_rate
 
     def called(self) -> list[HeadName]:
         """Heads that count as members of the type, highest score first."""
@@ -127,17 +154,39 @@ class ProbeRun(Record):
         same_question = all(
             getattr(self, field) == getattr(other, field)
             for field in type(self).model_fields
-            if field
-            not in {"scores", "standard_errors", "null_scores", "null_standard_errors", "q_values", "provenance"}
+            if field not in {*MATRICES, "notes", "provenance"}
         )
         same_code = self.provenance.code_sha256 == other.provenance.code_sha256
         same_heads = set(self.called()) == set(other.called())
         return same_question and same_code and same_heads and _close(self.scores, other.scores)
 
 
+def at(matrix: Matrix, name: HeadName) -> float:
+    """Number of one head.
+
+    Args:
+        matrix: Numbers by layer, then by head.
+        name: The head.
+
+    Returns:
+        The number.
+
+    Raises:
+        KeyError: the head has no score.
+    """
+    value = matrix[name.layer][name.head]
+    if value is None:
+        raise KeyError(f"{name} has no score here: its layer has no softmax attention, or cannot see what counts")
+    return value
+
+
+def _missing(matrix: Matrix) -> list[bool]:
+    return [value is None for value in chain.from_iterable(matrix)]
+
+
 def _close(left: Matrix, right: Matrix) -> bool:
     pairs = zip(chain.from_iterable(left), chain.from_iterable(right), strict=True)
-    return all(abs(a - b) <= SAME_NUMBER for a, b in pairs)
+    return all(a == b if a is None or b is None else abs(a - b) <= SAME_NUMBER for a, b in pairs)
 
 
 def run_path(folder: Path, run: ProbeRun) -> Path:

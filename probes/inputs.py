@@ -1,11 +1,12 @@
 """Token batches for the detectors, and their checks."""
 
 import re
-from collections.abc import Sequence, Sized
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Sized
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from probes.errors import BadInputError, InputTooShortError
@@ -22,16 +23,36 @@ class TokenBatch:
     """Samples of equal length that a model reads, and how they came about."""
 
     tokens: Tokens
-    """Token ids, shape (batch, pos)."""
+    """Token ids, shape (batch, pos); shorter samples are filled up at the end."""
 
-    description: str
+    description: str = "tokens given by the caller"
     """What the model reads, in words."""
 
-    settings: dict[str, int | float | str | bool | None]
+    settings: dict[str, int | float | str | bool | None] = field(default_factory=dict)
     """Every setting that went into the tokens, for the record."""
 
-    seed: int
+    seed: int = 0
     """Seed of the tokens and of the null."""
+
+    lengths: Int[Tensor, " batch"] | None = None
+    """Real tokens of each sample; None if all samples are full."""
+
+    marks: Mapping[str, Tensor] = field(default_factory=dict)
+    """What a recipe says about each sample, such as positions and answer ids; the first axis is the sample. Lists of
+    positions are filled up with -1."""
+
+    @property
+    def is_real(self) -> Bool[Tensor, "batch pos"]:
+        """True where a real token stands."""
+        batch, length = self.tokens.shape
+        if self.lengths is None:
+            return torch.ones(batch, length, dtype=torch.bool)
+        return torch.arange(length) < self.lengths[:, None]
+
+    @property
+    def last(self) -> Int[Tensor, " batch"]:
+        """Position of the last real token of each sample."""
+        return self.is_real.sum(1) - 1
 
 
 def repeated_random_tokens(
@@ -148,6 +169,39 @@ def texts_to_tokens(texts: Sequence[str], tokenizer: Any, length: int | None = N
     return [row[: length or shortest] for row in rows]
 
 
+def padded(rows: Sequence[Sequence[int]], filler: int) -> tuple[Tokens, Int[Tensor, " batch"]]:
+    """Lists of different lengths as one rectangle.
+
+    Args:
+        rows: Numbers, one list a sample.
+        filler: What stands behind the end of shorter lists.
+
+    Returns:
+        Numbers of shape (batch, longest), and the length of each list.
+    """
+    longest = max(map(len, rows), default=0)
+    table = [[*row, *[filler] * (longest - len(row))] for row in rows]
+    return torch.tensor(table, dtype=torch.int64).reshape(len(rows), longest), torch.tensor([len(row) for row in rows])
+
+
+def keys_of_queries(
+    batch: TokenBatch, query_pos: Int[Tensor, " batch"], key_pos: Int[Tensor, " batch"]
+) -> KeyPositions:
+    """Chosen keys where one query of each sample has one key, such as the last token and the answer.
+
+    Args:
+        batch: What the model reads.
+        query_pos: The query of each sample.
+        key_pos: Its key.
+
+    Returns:
+        Shape (batch, query_pos, 1); -1 for all other queries.
+    """
+    keys = torch.full((*batch.tokens.shape, 1), -1)
+    keys[torch.arange(len(keys)), query_pos, 0] = key_pos
+    return keys
+
+
 def check_n_samples(n_samples: int) -> None:
     """Refuse fewer samples than a standard error needs.
 
@@ -239,6 +293,25 @@ def _draw_others(key_positions: KeyPositions, queries: slice, generator: torch.G
     best = lots.topk(n_keys, dim=2)
     is_wanted = torch.arange(n_keys) < (keys >= 0).sum(2, keepdim=True)
     return torch.where(is_wanted & (best.values >= 0), best.indices, -1)
+
+
+def random_other_set(
+    keys: Bool[Tensor, "batch key_pos"], is_real: Bool[Tensor, "batch key_pos"], generator: torch.Generator
+) -> Bool[Tensor, "batch key_pos"]:
+    """The null of a detector of key sets: as many random other keys.
+
+    Args:
+        keys: Which keys belong to the set.
+        is_real: Where real tokens stand.
+        generator: Source of the draw.
+
+    Returns:
+        Same shape; drawn evenly from the real keys that do not belong to the set, as many as belong, or all of them
+        if there are fewer.
+    """
+    lots = torch.rand(keys.shape, generator=generator).masked_fill(keys | ~is_real, -1.0)
+    rank = lots.argsort(dim=1, descending=True).argsort(dim=1)
+    return (rank < keys.sum(1, keepdim=True)) & (lots >= 0)
 
 
 def _sha256(tokens: Tensor) -> str:

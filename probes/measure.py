@@ -1,33 +1,19 @@
-"""The measurement: several detectors and their nulls in one pass over the same inputs."""
+"""The measurement: several detectors on the same inputs, in as few forward passes as one of them takes."""
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import torch
-from rich.console import Console
-from rich.progress import track
 
 from probes.adapters.base import ProbedModel
-from probes.attention import KeyMassReader, reading
-from probes.detectors.base import Detector
-from probes.inputs import TokenBatch, random_other_keys
+from probes.detectors.base import PassDetector, Samples, WeightDetector
+from probes.forward import read
+from probes.inputs import TokenBatch
 from probes.shapes import SampleScores
-
-TOKENS_AT_ONCE = 1024
-"""Positions in one forward pass; more would only take more memory."""
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Scores of one detector, and the same measure under its null; shape (sample, layer, head) each, from 0 to 1."""
-
-    scores: SampleScores
-    null_scores: SampleScores
 
 
 def measure(
-    model: ProbedModel, detectors: Sequence[Detector], batch: TokenBatch, *, progress: bool = False
+    model: ProbedModel, detectors: Sequence[PassDetector], batch: TokenBatch, *, progress: bool = False
 ) -> dict[str, Samples]:
     """Scores of every head on every sample.
 
@@ -43,33 +29,42 @@ def measure(
     Raises:
         UnsupportedModelError: the attention of a layer cannot be read.
     """
-    targets = _targets(detectors, batch)
-    n_at_once = max(1, TOKENS_AT_ONCE // batch.tokens.shape[1])
-    chunks = [slice(start, start + n_at_once) for start in range(0, len(batch.tokens), n_at_once)]
-    console = Console(stderr=True)
-    bar = track(chunks, "Measuring heads", console=console, disable=not progress, transient=True)
-    masses = torch.cat([_read(model, batch, targets, chunk) for chunk in bar], dim=1)
-    scores, null_scores = masses[0::2], masses[1::2]
-    return {detector.name: Samples(scores[number], null_scores[number]) for number, detector in enumerate(detectors)}
+    wanted = {detector.name: detector.read_outs(batch) for detector in detectors}
+    read_outs = [read_out for named in wanted.values() for read_out in named.values()]
+    readings = iter(read(model, batch, read_outs, progress=progress))
+    by_detector = {name: {own: next(readings) for own in named} for name, named in wanted.items()}
+    return {
+        detector.name: _present(model, detector.samples(by_detector[detector.name], batch, model))
+        for detector in detectors
+    }
 
 
-def _targets(detectors: Sequence[Detector], batch: TokenBatch) -> list[torch.Tensor]:
-    """Keys and null keys of each detector in turn; the null does not depend on what else is measured."""
-    targets = []
-    for detector in detectors:
-        keys = detector.key_positions(batch.tokens)
-        targets += [keys, random_other_keys(keys, _null_generator(batch.seed, detector))]
-    return targets
+def measure_weights(model: ProbedModel, detector: WeightDetector, seed: int) -> Samples:
+    """Scores of every head under a detector that reads weights.
+
+    Args:
+        model: The model.
+        detector: What to measure.
+        seed: Seed of the null.
+
+    Returns:
+        The samples.
+
+    Raises:
+        UnsupportedModelError: the weights of this architecture cannot be told apart by head.
+    """
+    with torch.no_grad():
+        return _present(model, detector.samples(model, seed))
 
 
-def _null_generator(seed: int, detector: Detector) -> torch.Generator:
-    digest = hashlib.sha256(f"null of {detector.name}, seed {seed}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:6]))
+def _present(model: ProbedModel, samples: Samples) -> Samples:
+    """Heads of layers without softmax attention have no score, whatever the detector made of them."""
+    return replace(
+        samples, scores=_of_layers(model, samples.scores), null_scores=_of_layers(model, samples.null_scores)
+    )
 
 
-def _read(model: ProbedModel, batch: TokenBatch, targets: Sequence[torch.Tensor], chunk: slice) -> torch.Tensor:
-    """Masses of some samples, shape (target, sample, layer, head)."""
-    reader = KeyMassReader([keys[chunk] for keys in targets])
-    with reading(model.module, reader):
-        model.read(batch.tokens[chunk])
-    return torch.stack([reader.masses[layer] for layer in range(model.shape.n_layers)], dim=2)
+def _of_layers(model: ProbedModel, scores: SampleScores) -> SampleScores:
+    has_attention = torch.zeros(model.shape.n_layers, dtype=torch.bool)
+    has_attention[list(model.shape.attention_layers)] = True
+    return torch.where(has_attention[None, :, None], scores, torch.nan)

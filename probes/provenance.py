@@ -1,5 +1,6 @@
 """How a run came about: versions, and a hash of the code that decides its numbers."""
 
+import ast
 import hashlib
 import platform
 from datetime import UTC, datetime
@@ -9,20 +10,15 @@ from pathlib import Path
 from catalog.runs import Provenance
 
 PACKAGE = Path(__file__).parent
-DECISIVE_FILES = (
-    "adapters/base.py",
-    "attention.py",
-    "detectors/base.py",
-    "inputs.py",
-    "masks.py",
-    "measure.py",
-    "statistics.py",
-)
-"""Source files that decide the numbers of every detector, beside the detector's own."""
+ROOTS = ("measure", "statistics")
+"""Modules that decide the numbers of every detector, with all that they import."""
+
+PASSED_OVER = frozenset({"errors", "detectors"})
+"""Modules that decide no number: what errors say, and which detectors there are."""
 
 
 def code_sha256(detector: str) -> str:
-    """Hash of the source files that decide the numbers of a detector.
+    """Hash of the source files that decide the numbers of a detector: its own, and all that it and measure import.
 
     Args:
         detector: Its name.
@@ -31,9 +27,29 @@ def code_sha256(detector: str) -> str:
         SHA-256 in hexadecimal digits; the same whatever the line ends of the checkout.
     """
     digest = hashlib.sha256()
-    for name in (*DECISIVE_FILES, f"detectors/{detector}.py"):
-        digest.update((PACKAGE / name).read_text(encoding="utf-8").encode())
+    for path in sorted(_decisive_files(detector)):
+        digest.update((PACKAGE / path).read_text(encoding="utf-8").encode())
     return digest.hexdigest()
+
+
+def _decisive_files(detector: str) -> set[str]:
+    """Paths below the package, of the detector, the roots and everything of ours that they import."""
+    waiting, found = [*ROOTS, f"detectors.{detector}"], set()
+    while waiting:
+        module = waiting.pop()
+        path = f"{module.replace('.', '/')}.py"
+        if module in PASSED_OVER or path in found or not (PACKAGE / path).is_file():
+            continue
+        found.add(path)
+        waiting += _imported((PACKAGE / path).read_text(encoding="utf-8"))
+    return found
+
+
+def _imported(source: str) -> list[str]:
+    """Modules below the package that a source imports, and names that may be modules."""
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom) and node.module]
+    names = [f"{node.module}.{alias.name}" for node in nodes for alias in node.names] + [node.module for node in nodes]
+    return [name.removeprefix("probes.") for name in names if name.startswith("probes.")]
 
 
 def provenance(detector: str, *, seconds: float, device: str, dtype: str, attention: str) -> Provenance:

@@ -12,7 +12,7 @@ from catalog.head_map import HeadMap, draw_head_map
 from catalog.ids import HeadName
 from catalog.models import Paper
 from catalog.registry import Registry
-from catalog.runs import ProbeRun, read_run, write_run
+from catalog.runs import ProbeRun, at, read_run, write_run
 from probes.errors import RunNotSavedError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HeadScore:
-    """Score of one head under one probe, from 0 to 1 for patterns, with what it must be compared with."""
+    """Score of one head under one probe, in the unit of its run, with what it must be compared with."""
 
     head: HeadName
     score: float
@@ -73,10 +73,10 @@ class HeadScores:
             )
         return HeadScore(
             name,
-            self.run.scores[layer][number],
-            self.run.standard_errors[layer][number],
-            self.run.null_scores[layer][number],
-            self.run.q_values[layer][number],
+            self.run.score(name),
+            at(self.run.standard_errors, name),
+            at(self.run.null_scores, name),
+            at(self.run.q_values, name),
             self.run.is_called(name),
         )
 
@@ -103,22 +103,32 @@ class HeadScores:
         """All heads as a table.
 
         Returns:
-            One row a head, highest first; columns layer, head, score, standard_error, null_score, q_value, is_called.
+            One row a head that has a score, highest first; columns model, detector, family, unit, layer, head, score,
+            standard_error, null_score, q_value, is_called, rank (1 for the highest) and percentile (share of heads
+            that score no higher, times 100).
         """
         import pandas as pd
 
-        rows = [(*score.head, score) for score in self.top(len(self.run.ranked()))]
-        return pd.DataFrame(
+        names = self.run.ranked()
+        scores = [self[name] for name in names]
+        frame = pd.DataFrame(
             {
-                "layer": [layer for layer, _, _ in rows],
-                "head": [head for _, head, _ in rows],
-                "score": [score.score for _, _, score in rows],
-                "standard_error": [score.standard_error for _, _, score in rows],
-                "null_score": [score.null_score for _, _, score in rows],
-                "q_value": [score.q_value for _, _, score in rows],
-                "is_called": [score.is_called for _, _, score in rows],
+                "model": self.run.model.name,
+                "detector": self.run.probe,
+                "family": self.run.family,
+                "unit": self.run.unit,
+                "layer": [name.layer for name in names],
+                "head": [name.head for name in names],
+                "score": [score.score for score in scores],
+                "standard_error": [score.standard_error for score in scores],
+                "null_score": [score.null_score for score in scores],
+                "q_value": [score.q_value for score in scores],
+                "is_called": [score.is_called for score in scores],
             }
         )
+        frame["rank"] = frame["score"].rank(method="min", ascending=False).astype(int)
+        frame["percentile"] = 100 * frame["score"].rank(method="max", pct=True)
+        return frame
 
     def plot(self) -> HeadMap:
         """Layer × head picture; a notebook shows it, `.save("map.svg")` writes it.
@@ -179,6 +189,16 @@ class Results(Mapping[str, HeadScores]):
 
     def __repr__(self) -> str:
         return "\n".join(map(repr, self._scores.values()))
+
+    def to_frame(self) -> pd.DataFrame:
+        """All heads under all detectors as one tidy table.
+
+        Returns:
+            The rows of HeadScores.to_frame, detector by detector.
+        """
+        import pandas as pd
+
+        return pd.concat([scores.to_frame() for scores in self.values()], ignore_index=True)
 
     def save(self, folder: Path | None = None) -> list[tuple[Path, bool]]:
         """Write every run; see HeadScores.save.

@@ -1,7 +1,8 @@
 """One request in, one ProbeRun for each detector out; Python and the command line both come through here."""
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
@@ -9,11 +10,13 @@ from catalog.runs import Matrix, ProbeRun
 from probes import detectors as registry
 from probes.adapters.base import ProbedModel
 from probes.attention import IMPLEMENTATION
-from probes.detectors.base import Detector
+from probes.detectors.base import Detector, PassDetector, Samples, WeightDetector
 from probes.errors import BadInputError
-from probes.inputs import TokenBatch, eligible_ids, given_tokens, repeated_random_tokens, texts_to_tokens
-from probes.measure import Samples, measure
+from probes.inputs import TokenBatch
+from probes.measure import measure, measure_weights
 from probes.provenance import provenance
+from probes.recipes.base import Recipe
+from probes.recipes.own_input import OwnInput
 from probes.scores import HeadScores, Results
 from probes.shapes import LayerHead
 from probes.standard import HALF_LENGTH, N_SAMPLES, SEED
@@ -21,6 +24,9 @@ from probes.statistics import FALSE_DISCOVERY_RATE, mean_and_standard_error, q_v
 
 DECIMALS = 6
 """Decimals of a recorded score."""
+
+ALL = "all"
+"""Stands for all detectors."""
 
 
 def run(
@@ -35,17 +41,17 @@ def run(
     seed: int = SEED,
     progress: bool = True,
 ) -> Results:
-    """Measure every head of a model with one or more detectors, all in one pass over the same inputs.
+    """Measure every head of a model with one or more detectors; those with the same inputs share their passes.
 
     Args:
         model: From load_model.
-        detectors: Names of detectors; left out, all of them.
-        tokens: Token ids to read, shape (batch, pos); left out, repeated random tokens.
+        detectors: Names of detectors; left out or "all", all that fit the model and the input.
+        tokens: Token ids to read, shape (batch, pos); left out, each detector reads what its recipe says.
         texts: Texts to read, one a sample; in place of tokens.
         length: Tokens to keep of each text; left out, as many as the shortest has.
         half_length: Length of the random sequence that is repeated, in tokens.
-        n_samples: Number of random samples.
-        seed: Seed of the random tokens and of the null.
+        n_samples: Number of samples that a recipe makes.
+        seed: Seed of the inputs and of the null.
         progress: Show a progress bar on standard error.
 
     Returns:
@@ -54,60 +60,84 @@ def run(
     Raises:
         UnknownDetectorError: there is no such detector.
         InputTooShortError: the input is too short for a detector.
-        BadInputError: the input cannot be used.
-        UnsupportedModelError: the attention of a layer cannot be read.
+        BadInputError: the input cannot be used, or a detector that was named does not fit the model or the input.
+        UnsupportedModelError: the attention of a layer cannot be read, or the weights of a head.
     """
-    wanted = _wanted(detectors)
-    batch = make_batch(
-        model, tokens=tokens, texts=texts, length=length, half_length=half_length, n_samples=n_samples, seed=seed
-    )
-    for detector in wanted:
-        detector.check(batch.tokens)
-    began = time.perf_counter()
-    measured = measure(model, wanted, batch, progress=progress)
-    seconds = time.perf_counter() - began
-    return Results(
-        {
-            detector.name: HeadScores(_record(model, detector, batch, measured[detector.name], seconds))
-            for detector in wanted
-        }
-    )
+    own = OwnInput(tokens, texts, length, seed) if (tokens, texts, length) != (None, None, None) else None
+    settings = {"half_length": half_length, "n_samples": n_samples, "seed": seed}
+    recipes = _fitting(model, _wanted(detectors), own, settings, is_named=detectors not in (None, ALL))
+    found: dict[str, ProbeRun] = {}
+    for recipe in dict.fromkeys(recipes.values()):
+        together = [detector for detector, its in recipes.items() if its == recipe]
+        found |= _run_pass(model, together, recipe, progress) if recipe else _run_weights(model, together, seed)
+    return Results({detector.name: HeadScores(found[detector.name]) for detector in recipes})
 
 
-def make_batch(
+def _fitting(
     model: ProbedModel,
+    detectors: Sequence[Detector],
+    own: OwnInput | None,
+    settings: Mapping[str, int],
     *,
-    tokens: Tensor | Sequence[Sequence[int]] | None = None,
-    texts: Sequence[str] | None = None,
-    length: int | None = None,
-    half_length: int = HALF_LENGTH,
-    n_samples: int = N_SAMPLES,
-    seed: int = SEED,
-) -> TokenBatch:
-    """What the model reads for a request; the arguments are those of run.
+    is_named: bool,
+) -> dict[Detector, Recipe | None]:
+    """What each detector reads, None for those that read weights; detectors that do not fit are left out or refused."""
+    fitting: dict[Detector, Recipe | None] = {}
+    for detector in detectors:
+        reason = _misfit(model, detector, own)
+        if reason is None:
+            fitting[detector] = _recipe(detector, own, settings)
+        elif is_named:
+            raise BadInputError(f"detector '{detector.name}' {reason}")
+    if not fitting:
+        raise BadInputError("no detector fits this model and input")
+    return fitting
 
-    Returns:
-        The batch.
 
-    Raises:
-        InputTooShortError: too few samples or tokens.
-        BadInputError: the input cannot be used, or is longer than the model was made for.
-    """
-    if tokens is not None and texts is not None:
-        raise BadInputError("both tokens and texts are given; pass one of them")
-    if length is not None and texts is None:
-        raise BadInputError("a length is given without texts; it says how many tokens of each text to keep")
-    if texts is not None:
-        rows = texts_to_tokens(texts, model.tokenizer, length)
-        words = f"texts given by the caller, cut to {len(rows[0])} tokens" if rows else "no text"
-        batch = given_tokens(rows, model.shape.d_vocab, description=words, seed=seed)
-    elif tokens is not None:
-        batch = given_tokens(tokens, model.shape.d_vocab, seed=seed)
-    else:
-        ids = eligible_ids(model.shape.d_vocab, model.tokenizer)
-        batch = repeated_random_tokens(ids, model.first_id, half_length=half_length, n_samples=n_samples, seed=seed)
+def _misfit(model: ProbedModel, detector: Detector, own: OwnInput | None) -> str | None:
+    """Why a detector cannot be used, or None."""
+    if isinstance(detector, PassDetector):
+        if not (model.shape.is_causal or detector.for_encoders):
+            return f"only makes sense for decoders, {model.record.name} attends to later tokens too"
+        if own is not None and detector.recipe.on(own) is None:
+            return "reads prompts of its own; leave tokens and texts out"
+    return None
+
+
+def _recipe(detector: Detector, own: OwnInput | None, settings: Mapping[str, int]) -> Recipe | None:
+    if not isinstance(detector, PassDetector):
+        return None
+    return detector.recipe.configured(**settings) if own is None else detector.recipe.on(own)
+
+
+def _run_pass(model: ProbedModel, detectors: Sequence[Detector], recipe: Recipe, progress: bool) -> dict[str, ProbeRun]:
+    """Runs of detectors that read the same."""
+    together = [detector for detector in detectors if isinstance(detector, PassDetector)]
+    batch = recipe.batch(model)
     _check_context(model, batch)
-    return batch
+    for detector in together:
+        detector.check(batch)
+    began = time.perf_counter()
+    measured = measure(model, together, batch, progress=progress)
+    seconds = time.perf_counter() - began
+    return {
+        detector.name: _record(
+            model, detector, measured[detector.name], batch.description, batch.settings, batch.seed, seconds
+        )
+        for detector in together
+    }
+
+
+def _run_weights(model: ProbedModel, detectors: Sequence[Detector], seed: int) -> dict[str, ProbeRun]:
+    """Runs of detectors that read weights."""
+    runs = {}
+    for detector in detectors:
+        if isinstance(detector, WeightDetector):
+            began = time.perf_counter()
+            samples = measure_weights(model, detector, seed)
+            seconds = time.perf_counter() - began
+            runs[detector.name] = _record(model, detector, samples, detector.inputs, {}, seed, seconds)
+    return runs
 
 
 def _check_context(model: ProbedModel, batch: TokenBatch) -> None:
@@ -117,31 +147,44 @@ def _check_context(model: ProbedModel, batch: TokenBatch) -> None:
 
 
 def _wanted(names: Sequence[str] | str | None) -> list[Detector]:
-    chosen = registry.names() if names is None else [names] if isinstance(names, str) else list(dict.fromkeys(names))
+    if names is None or names == ALL:
+        return [registry.load(name) for name in registry.names()]
+    chosen = [names] if isinstance(names, str) else list(dict.fromkeys(names))
     if not chosen:
         raise BadInputError("no detector is named; leave detectors out to run all of them")
     return [registry.load(name) for name in chosen]
 
 
-def _record(model: ProbedModel, detector: Detector, batch: TokenBatch, samples: Samples, seconds: float) -> ProbeRun:
+def _record(
+    model: ProbedModel,
+    detector: Detector,
+    samples: Samples,
+    inputs: str,
+    settings: Mapping[str, int | float | str | bool | None],
+    seed: int,
+    seconds: float,
+) -> ProbeRun:
     mean, error = mean_and_standard_error(samples.scores)
     null_mean, null_error = mean_and_standard_error(samples.null_scores)
+    q = q_values(samples.scores, samples.null_scores)
     return ProbeRun(
         probe=detector.name,
         head_type=detector.head_type,
         family=detector.family,
         model=model.record,
-        inputs=batch.description,
-        settings=batch.settings,
-        seed=batch.seed,
+        inputs=inputs,
+        settings=dict(settings),
+        seed=seed,
         n_samples=len(samples.scores),
+        unit=detector.unit,
         threshold=detector.threshold,
         false_discovery_rate=FALSE_DISCOVERY_RATE,
-        scores=_matrix(mean),
-        standard_errors=_matrix(error),
-        null_scores=_matrix(null_mean),
-        null_standard_errors=_matrix(null_error),
-        q_values=[[float(f"{q:.3g}") for q in row] for row in q_values(samples.scores, samples.null_scores).tolist()],
+        scores=_matrix(mean, q),
+        standard_errors=_matrix(error, q),
+        null_scores=_matrix(null_mean, q),
+        null_standard_errors=_matrix(null_error, q),
+        q_values=[[None if math.isnan(value) else float(f"{value:.3g}") for value in row] for row in q.tolist()],
+        notes=dict(samples.notes),
         provenance=provenance(
             detector.name,
             seconds=seconds,
@@ -152,5 +195,9 @@ def _record(model: ProbedModel, detector: Detector, batch: TokenBatch, samples: 
     )
 
 
-def _matrix(values: LayerHead) -> Matrix:
-    return [[round(value, DECIMALS) for value in row] for row in values.tolist()]
+def _matrix(values: LayerHead, q: LayerHead) -> Matrix:
+    """Rounded numbers; heads without a q-value have no score."""
+    return [
+        [None if math.isnan(beside) else round(value, DECIMALS) for value, beside in zip(row, besides, strict=True)]
+        for row, besides in zip(values.tolist(), q.tolist(), strict=True)
+    ]

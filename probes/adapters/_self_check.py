@@ -7,13 +7,17 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from probes.adapters.base import ModelShape
-from probes.attention import AttentionCall, attention_implementation, check_layer, reading
+from probes.adapters.shape import ModelShape
+from probes.attention import attention_implementation, reading
+from probes.calls import AttentionCall, check_layer
 from probes.errors import SelfCheckError, UnsupportedModelError
 from probes.shapes import AttentionPattern, Tokens
 
 LENGTH = 12
 """Positions of the inputs that the check reads."""
+
+SOFTMAX_LAYERS = frozenset({"full_attention", "sliding_attention", "chunked_attention"})
+"""What configurations call layers with softmax attention; layers of other kinds have no such heads."""
 
 TOLERANCES = {torch.bfloat16: 2e-2, torch.float16: 5e-3}
 """Largest difference from eager attention by number format, where scores are small; 1e-4 otherwise."""
@@ -25,6 +29,11 @@ class PatternReader:
     def __init__(self) -> None:
         self.patterns: dict[int, AttentionPattern] = {}
         self.calls: list[AttentionCall] = []
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether no query attends to a later key."""
+        return all(float(pattern.triu(1).max()) == 0 for pattern in self.patterns.values())
 
     def read(self, call: AttentionCall) -> None:
         """Ask for every key of every query.
@@ -46,14 +55,13 @@ def check(model: PreTrainedModel) -> ModelShape:
     """Sizes of a model whose streamed attention equals its eager attention maps, with and without padding.
 
     Args:
-        model: A transformers decoder in evaluation mode.
+        model: A transformers decoder or encoder in evaluation mode.
 
     Returns:
         The sizes, read off its attention calls.
 
     Raises:
-        UnsupportedModelError: a layer never calls the attention interface, layers differ in their heads, or the model
-            is not causal.
+        UnsupportedModelError: a layer never calls the attention interface, or layers differ in their heads.
         SelfCheckError: streamed and eager attention disagree, or rows do not sum to one.
     """
     config = model.config.get_text_config()
@@ -64,7 +72,8 @@ def check(model: PreTrainedModel) -> ModelShape:
     padded = whole.clone()
     padded[1, 0] = 0
     for attention_mask in (whole, padded):
-        call = _check_on(model, tokens, attention_mask, config.num_hidden_layers)
+        reader = _check_on(model, tokens, attention_mask, config.num_hidden_layers)
+    call = reader.calls[0]
     return ModelShape(
         n_layers=config.num_hidden_layers,
         n_heads=call.query.shape[1],
@@ -73,13 +82,15 @@ def check(model: PreTrainedModel) -> ModelShape:
         d_head=call.query.shape[3],
         d_vocab=config.vocab_size,
         n_ctx=n_ctx,
+        is_causal=reader.is_causal,
+        attention_layers=tuple(sorted(reader.patterns)),
     )
 
 
-def _check_on(model: PreTrainedModel, tokens: Tokens, attention_mask: Tensor, n_layers: int) -> AttentionCall:
-    """Compare both ways on one input; one of the streamed calls is handed back for its sizes."""
+def _check_on(model: PreTrainedModel, tokens: Tokens, attention_mask: Tensor, n_layers: int) -> PatternReader:
+    """Compare both ways on one input; what was streamed is handed back for its sizes."""
     device = model.get_input_embeddings().weight.device
-    inputs = {"input_ids": tokens.to(device), "attention_mask": attention_mask.to(device), "use_cache": False}
+    inputs = {"input_ids": tokens.to(device), "attention_mask": attention_mask.to(device)}
     reader = PatternReader()
     with reading(model, reader):
         streamed = model.base_model(**inputs).last_hidden_state.float().cpu()
@@ -87,10 +98,11 @@ def _check_on(model: PreTrainedModel, tokens: Tokens, attention_mask: Tensor, n_
     with attention_implementation(model, "eager"), torch.no_grad():
         output = model.base_model(**inputs, output_attentions=True)
     is_real = attention_mask.bool()
-    for call, pattern in zip(reader.calls, output.attentions, strict=True):
+    maps = [pattern for pattern in output.attentions if pattern is not None]
+    for call, pattern in zip(reader.calls, maps, strict=True):
         _compare(model, call, reader.patterns[call.layer], pattern.float().cpu(), is_real)
     _compare_outputs(streamed, output.last_hidden_state.float().cpu(), is_real, _tolerance(reader.calls))
-    return reader.calls[0]
+    return reader
 
 
 def _refuse_missing_layers(model: PreTrainedModel, reader: PatternReader, n_layers: int) -> None:
@@ -99,7 +111,9 @@ def _refuse_missing_layers(model: PreTrainedModel, reader: PatternReader, n_laye
         raise UnsupportedModelError(
             f"{type(model).__name__}: layers differ in their number of heads; not supported yet"
         )
-    missing = sorted(set(range(n_layers)) - reader.patterns.keys())
+    kinds = getattr(model.config.get_text_config(), "layer_types", None) or ["full_attention"] * n_layers
+    wanted = {layer for layer, kind in enumerate(kinds) if kind in SOFTMAX_LAYERS}
+    missing = sorted(wanted - reader.patterns.keys()) or ([] if reader.patterns else [0])
     if missing:
         kind = type(model).__name__
         raise UnsupportedModelError(
@@ -129,8 +143,6 @@ def _compare(
 ) -> None:
     where = f"{type(model).__name__} layer {call.layer}"
     rows = is_real[:, None, :, None]
-    if (eager * rows).triu(1).abs().max() > 0:
-        raise UnsupportedModelError(f"{where} attends to later positions; encoders are not supported yet")
     if streamed.shape != eager.shape:
         raise UnsupportedModelError(f"{where} has {eager.shape[1]} heads in its map, but {streamed.shape[1]} queries")
     tolerance = _tolerance([call])
@@ -138,7 +150,7 @@ def _compare(
     if not difference <= tolerance:
         raise SelfCheckError(f"{where}: streamed attention differs from eager maps by {difference:.2g}")
     off_one = float(((streamed.sum(-1, keepdim=True) - 1) * rows).abs().max())
-    if not call.has_sink and not off_one <= 4 * tolerance:
+    if call.scoring.sink is None and not off_one <= 4 * tolerance:
         raise SelfCheckError(f"{where}: rows of attention sum to one only within {off_one:.2g}")
 
 

@@ -1,27 +1,19 @@
-"""A model that the probes can measure, and its sizes."""
+"""A model that the probes can measure."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from catalog.runs import MeasuredModel
+from probes.adapters._weights import read_weights
+from probes.adapters.shape import ModelShape
+from probes.circuits import ModelWeights
 from probes.shapes import Tokens
-
-
-@dataclass(frozen=True)
-class ModelShape:
-    """Sizes of a model, as its attention calls showed them."""
-
-    n_layers: int
-    n_heads: int
-    n_key_value_heads: int
-    d_model: int
-    d_head: int
-    d_vocab: int
-    n_ctx: int | None
-    """Most positions the model is made for; None where its configuration does not say."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +47,30 @@ class ProbedModel:
         """Id of the token that the tokenizer calls the start of a text, or None."""
         return None if self.tokenizer is None else self.tokenizer.bos_token_id
 
-    def read(self, tokens: Tokens) -> None:
+    @cached_property
+    def weights(self) -> ModelWeights:
+        """The weights by head, read and proved on first use.
+
+        Raises:
+            UnsupportedModelError: the architecture keeps its weights in a way we do not know.
+            SelfCheckError: the weights do not give the model's own outputs.
+        """
+        return read_weights(self.module, self.shape)
+
+    def read(self, tokens: Tokens, is_real: Bool[Tensor, "batch pos"] | None = None) -> None:
         """Run the layers on tokens; the logits are not computed.
 
         Args:
             tokens: Token ids, shape (batch, pos).
+            is_real: False where a shorter sample was filled up at its end; None if nowhere. Only encoders need it: in
+                a decoder no real token sees what comes after it.
         """
-        self.module.base_model(input_ids=tokens.to(self.device), use_cache=False)
+        inputs = {"input_ids": tokens.to(self.device)}
+        if self.shape.is_causal:
+            self.module.base_model(**inputs, use_cache=False)
+        else:
+            attention_mask = None if is_real is None else is_real.to(self.device, torch.int64)
+            self.module.base_model(**inputs, attention_mask=attention_mask)
 
     def __repr__(self) -> str:
         shape = self.shape

@@ -7,22 +7,23 @@ natural text do not rank heads alike.
 Source: wang-2022-ioi names the head type. The paper gives no threshold.
 """
 
-from probes.detectors.base import Detector
-from probes.inputs import earlier_occurrences
-from probes.shapes import KeyPositions, Tokens
+from probes.detectors.base import KeyDetector
+from probes.inputs import TokenBatch, earlier_occurrences
+from probes.shapes import KeyPositions
 
 
-class DuplicateToken(Detector):
+class DuplicateToken(KeyDetector):
     """Attention to earlier occurrences of the query's token."""
 
     name = "duplicate_token"
     head_type = "duplicate_token"
+    for_encoders = True
     threshold = 0.4
     threshold_source = "our choice; no paper sets one"
 
-    def key_positions(self, tokens: Tokens) -> KeyPositions:
+    def key_positions(self, batch: TokenBatch) -> KeyPositions:
         """Earlier positions that hold the query's token."""
-        return earlier_occurrences(tokens)
+        return earlier_occurrences(batch.tokens)
 
 
 DETECTOR = DuplicateToken()

@@ -10,24 +10,26 @@ single head.
 
 import torch
 
-from probes.detectors.base import Detector
-from probes.shapes import KeyPositions, Tokens
+from probes.detectors.base import KeyDetector
+from probes.inputs import TokenBatch
+from probes.shapes import KeyPositions
 
 
-class FirstToken(Detector):
+class FirstToken(KeyDetector):
     """Attention to position 0."""
 
     name = "first_token"
     head_type = "first_token"
+    for_encoders = True
     threshold = 0.5
     threshold_source = "our choice: more than half of the attention"
 
-    def key_positions(self, tokens: Tokens) -> KeyPositions:
+    def key_positions(self, batch: TokenBatch) -> KeyPositions:
         """Position 0 for each query but the first, which sees nothing else."""
-        batch, length = tokens.shape
+        n_samples, length = batch.tokens.shape
         keys = torch.zeros(length, dtype=torch.int64)
         keys[0] = -1
-        return keys.expand(batch, length)[..., None]
+        return keys.expand(n_samples, length)[..., None]
 
 
 DETECTOR = FirstToken()

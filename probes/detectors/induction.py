@@ -11,12 +11,12 @@ a threshold.
 
 import torch
 
-from probes.detectors.base import Detector
-from probes.inputs import earlier_occurrences
-from probes.shapes import KeyPositions, Tokens
+from probes.detectors.base import KeyDetector
+from probes.inputs import TokenBatch, earlier_occurrences
+from probes.shapes import KeyPositions
 
 
-class Induction(Detector):
+class Induction(KeyDetector):
     """Attention to what followed the query's token earlier."""
 
     name = "induction"
@@ -25,10 +25,10 @@ class Induction(Detector):
     threshold_source = "our choice; no paper sets one, and 0.3 to 0.5 by eye is usual"
     shortest_input = 3
 
-    def key_positions(self, tokens: Tokens) -> KeyPositions:
+    def key_positions(self, batch: TokenBatch) -> KeyPositions:
         """Positions right after earlier occurrences of the query's token; the query itself never counts."""
-        follower = earlier_occurrences(tokens) + 1
-        query_pos = torch.arange(tokens.shape[1])[None, :, None]
+        follower = earlier_occurrences(batch.tokens) + 1
+        query_pos = torch.arange(batch.tokens.shape[1])[None, :, None]
         return torch.where((follower > 0) & (follower < query_pos), follower, -1)
 
 

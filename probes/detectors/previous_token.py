@@ -9,22 +9,24 @@ Source: elhage-2021-framework describes the head type. The paper gives no thresh
 
 import torch
 
-from probes.detectors.base import Detector
-from probes.shapes import KeyPositions, Tokens
+from probes.detectors.base import KeyDetector
+from probes.inputs import TokenBatch
+from probes.shapes import KeyPositions
 
 
-class PreviousToken(Detector):
+class PreviousToken(KeyDetector):
     """Attention to the position before the query."""
 
     name = "previous_token"
     head_type = "previous_token"
+    for_encoders = True
     threshold = 0.4
     threshold_source = "our choice; no paper sets one, and 0.4 to 0.5 is usual"
 
-    def key_positions(self, tokens: Tokens) -> KeyPositions:
+    def key_positions(self, batch: TokenBatch) -> KeyPositions:
         """The position before each query; the first query has none."""
-        batch, length = tokens.shape
-        return (torch.arange(length) - 1).expand(batch, length)[..., None]
+        n_samples, length = batch.tokens.shape
+        return (torch.arange(length) - 1).expand(n_samples, length)[..., None]
 
 
 DETECTOR = PreviousToken()

@@ -54,7 +54,7 @@ def test_higher_score_is_stronger_colour(make_run):
 
 
 def test_effects_scale_to_the_largest_and_negative_ones_change_hue(make_run):
-    run = make_run(n_layers=1, n_heads=3, family="causal", scores=[[4.0, -1.0, 0.0]])
+    run = make_run(n_layers=1, n_heads=3, family="causal", unit="nats", scores=[[4.0, -1.0, 0.0]])
     up, down, none = (cells(draw_head_map(run).svg)[f"L0H{head}"] for head in range(3))
     assert (up.get("fill-opacity"), down.get("fill-opacity"), none.get("fill-opacity")) == ("1.00", "0.30", "0.07")
     assert up.get("fill") == none.get("fill") != down.get("fill")

@@ -107,7 +107,14 @@ def test_matrix_with_a_value_that_is_no_number_is_refused(make_run, name, value)
 
 @pytest.mark.parametrize(
     "changes",
-    [{"colour": "blue"}, {"format": 2}, {"family": "magic"}, {"n_samples": 1}, {"threshold": 1.5}, {"probe": "../x"}],
+    [
+        {"colour": "blue"},
+        {"format": 2},
+        {"family": "magic"},
+        {"n_samples": 1},
+        {"threshold": math.inf},
+        {"probe": "../x"},
+    ],
     ids=str,
 )
 def test_run_with_a_wrong_field_is_refused(make_run, changes):

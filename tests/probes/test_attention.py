@@ -5,16 +5,13 @@ import torch
 import transformers
 from torch import nn
 
-from probes import attention
-from probes.attention import (
-    IMPLEMENTATION,
-    KeyMassReader,
-    attention_implementation,
-    reading,
-    streaming_attention,
-)
+from probes import attention, calls, kernels
+from probes.attention import IMPLEMENTATION, attention_implementation, reading, streaming_attention
 from probes.errors import UnsupportedModelError
+from probes.forward import PassReader
+from probes.kernels import Scoring
 from probes.masks import Mask, describe_mask
+from probes.readouts.key_mass import KeyMass
 
 from .conftest import make_tiny
 
@@ -108,9 +105,9 @@ def test_cached_prefix_with_left_padding_gives_the_same_rows(name):
 def test_rows_of_blocks_equal_the_fused_kernel(monkeypatch):
     torch.manual_seed(0)
     query, key, value = torch.randn(2, 6, 50, 16), torch.randn(2, 3, 50, 16), torch.randn(2, 3, 50, 16)
-    fused = attention._fused(query, key, value, True, 0.25)
-    monkeypatch.setattr(attention, "BLOCK", 7)
-    blocks = attention._blockwise(query, key, value, None, True, 0.25, None, None)
+    fused = kernels.fused(query, key, value, Scoring(None, True, 0.25))
+    monkeypatch.setattr(kernels, "BLOCK", 7)
+    blocks = kernels.blockwise(query, key, value, Scoring(None, True, 0.25))
     assert largest_difference(fused, blocks) < ROUNDING
 
 
@@ -118,10 +115,8 @@ def test_rows_of_blocks_equal_the_fused_kernel(monkeypatch):
 def test_low_precision_stays_close_to_eager(dtype):
     torch.manual_seed(0)
     query, key, value = (torch.randn(1, 4, 64, 16, dtype=dtype) for _ in range(3))
-    output, log_sum_exp = attention._fused(query, key, value, True, 0.25)
-    exact, exact_log_sum = attention._blockwise(
-        query.double(), key.double(), value.double(), None, True, 0.25, None, None
-    )
+    output, log_sum_exp = kernels.fused(query, key, value, Scoring(None, True, 0.25))
+    exact, exact_log_sum = kernels.blockwise(query.double(), key.double(), value.double(), Scoring(None, True, 0.25))
     assert log_sum_exp.dtype == torch.float32
     assert float((output - exact).abs().max()) < 2e-2
     assert float((log_sum_exp - exact_log_sum).abs().max()) < 2e-2
@@ -129,7 +124,7 @@ def test_low_precision_stays_close_to_eager(dtype):
 
 def test_many_keys_are_read_in_parts(tiny_llama, monkeypatch):
     _, whole = streamed(tiny_llama.module, input_ids=random_tokens())
-    monkeypatch.setattr(attention, "KEYS_AT_ONCE", 7)
+    monkeypatch.setattr(calls, "KEYS_AT_ONCE", 7)
     _, parts = streamed(tiny_llama.module, input_ids=random_tokens())
     assert largest_difference(whole, parts) < ROUNDING
 
@@ -138,7 +133,7 @@ def test_inputs_are_not_changed(tiny_llama):
     tokens = random_tokens()
     keys = torch.arange(LENGTH)[None, :, None].expand(2, -1, 1).clone()
     before = tokens.clone(), keys.clone()
-    with reading(tiny_llama.module, KeyMassReader([keys])):
+    with reading(tiny_llama.module, PassReader([KeyMass(keys)])):
         tiny_llama.read(tokens)
     assert torch.equal(tokens, before[0])
     assert torch.equal(keys, before[1])
@@ -150,21 +145,21 @@ def test_masses_sum_keys_and_average_counted_queries(tiny_llama):
     keys = torch.full((2, LENGTH, 2), -1)
     keys[:, 5] = torch.tensor([1, 3])
     keys[:, 9, 0] = 9
-    reader = KeyMassReader([keys])
+    reader = PassReader([KeyMass(keys)])
     with reading(tiny_llama.module, reader):
         tiny_llama.read(tokens)
     for layer, pattern in enumerate(maps):
         expected = (pattern[:, :, 5, 1] + pattern[:, :, 5, 3] + pattern[:, :, 9, 9]) / 2
-        assert torch.allclose(reader.masses[layer][0].float(), expected, atol=ROUNDING)
+        assert torch.allclose(reader.by_layer[layer][0].float(), expected, atol=ROUNDING)
 
 
-def test_keys_that_a_query_cannot_see_get_nothing(tiny_llama):
+def test_keys_that_no_query_can_see_give_no_score(tiny_llama):
     later = (torch.arange(LENGTH) + 1).clamp(max=LENGTH - 1).expand(1, LENGTH)[..., None].clone()
     later[0, -1] = -1
-    reader = KeyMassReader([later])
+    reader = PassReader([KeyMass(later)])
     with reading(tiny_llama.module, reader):
         tiny_llama.read(random_tokens(batch=1))
-    assert all(float(mass.max()) == 0 for mass in reader.masses.values())
+    assert all(taken[0].isnan().all() for taken in reader.by_layer.values())
 
 
 def test_implementation_is_restored_after_reading(tiny_llama):
@@ -242,7 +237,7 @@ def test_mask_is_left_out_only_where_plain_attention_will_do():
 
 
 def test_layer_that_calls_twice_is_refused(tiny_llama):
-    with reading(tiny_llama.module, KeyMassReader([torch.zeros(2, LENGTH, 1, dtype=torch.int64)])):
+    with reading(tiny_llama.module, PassReader([KeyMass(torch.zeros(2, LENGTH, 1, dtype=torch.int64))])):
         tiny_llama.read(random_tokens())
         with pytest.raises(UnsupportedModelError, match="more than once"):
             tiny_llama.read(random_tokens())

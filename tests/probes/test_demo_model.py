@@ -8,14 +8,14 @@ from catalog.runs import read_run
 from probes import run
 from probes.attention import attention_implementation
 from probes.detectors import load, names
-from probes.service import make_batch
+from probes.recipes.repeated_tokens import RepeatedTokens
 
 N_SAMPLES = 4
 
 
 @pytest.fixture(scope="module")
 def batch(demo):
-    return make_batch(demo, n_samples=N_SAMPLES)
+    return RepeatedTokens(n_samples=N_SAMPLES).batch(demo)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def results(demo):
 
 @pytest.mark.parametrize("name", names())
 def test_streamed_scores_of_all_270_heads_equal_eager_maps(name, results, batch, eager_maps):
-    keys = load(name).key_positions(batch.tokens)
+    keys = load(name).key_positions(batch)
     counts = (keys >= 0)[:, None, None]
     taken = eager_maps.gather(-1, keys.clamp(min=0)[:, None, None].expand(*eager_maps.shape[:3], *keys.shape[1:]))
     expected = ((taken * counts).sum(-1).sum(-1) / counts.any(-1).sum(-1)).mean(0)

@@ -6,20 +6,20 @@ import pytest
 import torch
 
 from catalog.runs import ProbeRun
-from probes import measure, provenance, run
+from probes import forward, provenance, run
 from probes.attention import attention_implementation
 from probes.detectors import load, names
 from probes.errors import BadInputError, InputTooShortError, UnknownDetectorError
-from probes.service import make_batch
+from probes.recipes.repeated_tokens import RepeatedTokens
 
 
 def test_scores_equal_those_taken_from_eager_maps(tiny_llama):
     results = run(tiny_llama, half_length=20, n_samples=6, progress=False)
-    batch = make_batch(tiny_llama, half_length=20, n_samples=6)
+    batch = RepeatedTokens(half_length=20, n_samples=6).batch(tiny_llama)
     with attention_implementation(tiny_llama.module, "eager"), torch.inference_mode():
         maps = torch.stack(tiny_llama.module(batch.tokens, output_attentions=True).attentions, dim=1)
     for name in names():
-        keys = load(name).key_positions(batch.tokens)
+        keys = load(name).key_positions(batch)
         counts = (keys >= 0)[:, None, None]
         taken = maps.gather(-1, keys.clamp(min=0)[:, None, None].expand(*maps.shape[:3], *keys.shape[1:]))
         rows = (taken * counts).sum(-1).sum(-1) / counts.any(-1).sum(-1)
@@ -29,14 +29,16 @@ def test_scores_equal_those_taken_from_eager_maps(tiny_llama):
 def test_all_detectors_share_one_forward_pass(tiny_llama, monkeypatch):
     passes = []
     read = type(tiny_llama).read
-    monkeypatch.setattr(type(tiny_llama), "read", lambda self, tokens: (passes.append(len(tokens)), read(self, tokens)))
+    monkeypatch.setattr(
+        type(tiny_llama), "read", lambda self, tokens, is_real: (passes.append(len(tokens)), read(self, tokens))
+    )
     run(tiny_llama, half_length=10, n_samples=8, progress=False)
     assert passes == [8]
 
 
 def test_chunks_of_samples_give_the_same_scores(tiny_llama, monkeypatch):
     whole = run(tiny_llama, "induction", half_length=10, n_samples=8, progress=False)["induction"].run
-    monkeypatch.setattr(measure, "TOKENS_AT_ONCE", 45)
+    monkeypatch.setattr(forward, "TOKENS_AT_ONCE", 45)
     parts = run(tiny_llama, "induction", half_length=10, n_samples=8, progress=False)["induction"].run
     assert torch.allclose(torch.tensor(whole.scores), torch.tensor(parts.scores), atol=2e-6)
     assert torch.allclose(torch.tensor(whole.standard_errors), torch.tensor(parts.standard_errors), atol=2e-6)

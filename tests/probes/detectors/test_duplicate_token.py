@@ -6,6 +6,7 @@ import torch
 from probes import run
 from probes.detectors import load
 from probes.errors import InputTooShortError
+from probes.inputs import TokenBatch
 
 DETECTOR = load("duplicate_token")
 
@@ -20,12 +21,19 @@ def test_attention_elsewhere_scores_zero(score):
 
 
 def test_on_repeated_tokens_the_key_lies_one_half_back():
-    assert DETECTOR.key_positions(torch.tensor([[1, 2, 3, 1, 2, 3]]))[0, :, 0].tolist() == [-1, -1, -1, 0, 1, 2]
+    assert DETECTOR.key_positions(TokenBatch(torch.tensor([[1, 2, 3, 1, 2, 3]])))[0, :, 0].tolist() == [
+        -1,
+        -1,
+        -1,
+        0,
+        1,
+        2,
+    ]
 
 
 def test_sample_without_a_repeated_token_is_named():
     with pytest.raises(InputTooShortError, match="sample 2"):
-        DETECTOR.check(torch.tensor([[1, 2, 1], [1, 2, 3]]))
+        DETECTOR.check(TokenBatch(torch.tensor([[1, 2, 1], [1, 2, 3]])))
 
 
 def test_planted_models_have_no_such_head(planted):

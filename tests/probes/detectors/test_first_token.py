@@ -4,6 +4,7 @@ import torch
 
 from probes import run
 from probes.detectors import load
+from probes.inputs import TokenBatch
 
 DETECTOR = load("first_token")
 
@@ -17,7 +18,7 @@ def test_attention_elsewhere_scores_zero(score):
 
 
 def test_first_query_sees_nothing_else_and_does_not_count():
-    assert DETECTOR.key_positions(torch.tensor([[5, 6, 7]]))[0, :, 0].tolist() == [-1, 0, 0]
+    assert DETECTOR.key_positions(TokenBatch(torch.tensor([[5, 6, 7]])))[0, :, 0].tolist() == [-1, 0, 0]
 
 
 def test_planted_models_have_no_such_head(planted):

@@ -6,6 +6,7 @@ import torch
 from probes import run
 from probes.detectors import load
 from probes.errors import InputTooShortError
+from probes.inputs import TokenBatch
 from probes.tiny.planted import INDUCTION_HEAD
 
 DETECTOR = load("induction")
@@ -22,19 +23,19 @@ def test_attention_to_the_same_token_scores_zero(score):
 
 
 def test_followers_of_all_earlier_occurrences_count():
-    keys = DETECTOR.key_positions(torch.tensor([[5, 6, 5, 7, 5]]))
+    keys = DETECTOR.key_positions(TokenBatch(torch.tensor([[5, 6, 5, 7, 5]])))
     assert sorted(keys[0, 4].tolist()) == [1, 3]
 
 
 def test_query_itself_is_never_its_own_follower():
-    keys = DETECTOR.key_positions(torch.tensor([[5, 5, 5]]))
+    keys = DETECTOR.key_positions(TokenBatch(torch.tensor([[5, 5, 5]])))
     assert keys[0, 1].max() == -1
     assert [key for key in keys[0, 2].tolist() if key >= 0] == [1]
 
 
 def test_text_without_repetition_is_refused():
     with pytest.raises(InputTooShortError, match="induction"):
-        DETECTOR.check(torch.tensor([[1, 2, 3, 4]]))
+        DETECTOR.check(TokenBatch(torch.tensor([[1, 2, 3, 4]])))
 
 
 def test_exactly_the_planted_head_is_called(planted):

@@ -5,6 +5,7 @@ import torch
 
 from probes import run
 from probes.detectors import load
+from probes.inputs import TokenBatch
 from probes.tiny.planted import PREVIOUS_TOKEN_HEAD
 
 DETECTOR = load("previous_token")
@@ -19,7 +20,7 @@ def test_attention_elsewhere_scores_zero(score):
 
 
 def test_first_query_does_not_count():
-    assert DETECTOR.key_positions(torch.tensor([[5, 6, 7]]))[0, :, 0].tolist() == [-1, 0, 1]
+    assert DETECTOR.key_positions(TokenBatch(torch.tensor([[5, 6, 7]])))[0, :, 0].tolist() == [-1, 0, 1]
 
 
 def test_exactly_the_planted_head_is_called(planted):

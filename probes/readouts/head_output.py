@@ -1,0 +1,28 @@
+"""z: what each head hands to the output projection."""
+
+from dataclasses import dataclass
+
+import torch
+
+from probes.calls import AttentionCall
+from probes.readouts.base import ReadOut
+from probes.shapes import PerHead, QueryPositions
+
+
+@dataclass(frozen=True, eq=False)
+class HeadOutput(ReadOut):
+    """z of every head at chosen positions; with W_O it gives the direct effect on the logits."""
+
+    query_positions: QueryPositions
+    """Shape (sample, n_rows); -1 where there is none."""
+
+    def read(self, call: AttentionCall) -> PerHead:
+        """Z of one layer, as the attention function returns it.
+
+        Returns:
+            Shape (batch, head, n_rows, d_value) in float32; 0 for missing rows.
+        """
+        positions = self.query_positions.to(call.device)[:, None, :, None]
+        shape = (-1, call.output.shape[1], -1, call.output.shape[3])
+        z = call.output.gather(2, positions.clamp(min=0).expand(shape)).float()
+        return torch.where(positions >= 0, z, 0.0)

@@ -1,0 +1,23 @@
+"""Whole rows of the map for a few queries: the last token, the tokens of an answer."""
+
+from dataclasses import dataclass
+
+from probes.calls import AttentionCall
+from probes.readouts.base import ReadOut
+from probes.shapes import PerHead, QueryPositions
+
+
+@dataclass(frozen=True, eq=False)
+class Rows(ReadOut):
+    """Attention of a few queries to every key; O(length) a row, so ask for few."""
+
+    query_positions: QueryPositions
+    """Shape (sample, n_rows); -1 where there is none."""
+
+    def read(self, call: AttentionCall) -> PerHead:
+        """Rows of one layer.
+
+        Returns:
+            Shape (batch, head, n_rows, key_pos), from 0 to 1; 0 for missing rows.
+        """
+        return call.rows(self.query_positions.to(call.device))

@@ -1,0 +1,1 @@
+"""Recipes for inputs, one file each: what a detector wants the model to read."""

@@ -22,6 +22,8 @@ LENGTHS = (512, 2048)
 HEAD = (18, 6)
 """Induction head whose score every way prints, to show that all compute the same."""
 
+STREAMED = ("previous_token", "first_token", "duplicate_token", "induction")
+
 Way = Callable[[Any, Any], float | None]
 Result = dict[str, Any]
 """CPU seconds, peak memory above the loaded model in MiB, and the score of the known head."""
@@ -40,11 +42,12 @@ def plain_with_logits(model: Any, tokens: Any) -> None:
 def streaming(model: Any, tokens: Any) -> float:
     """All four detectors and their nulls, exact entries out of the fused kernel."""
     from probes import detectors
+    from probes.detectors.base import KeyDetector
     from probes.inputs import TokenBatch
     from probes.measure import measure
 
-    chosen = [detectors.load(name) for name in detectors.names()]
-    samples = measure(model, chosen, TokenBatch(tokens, "one sample", {}, seed=0))
+    chosen = [detector for detector in map(detectors.load, STREAMED) if isinstance(detector, KeyDetector)]
+    samples = measure(model, chosen, TokenBatch(tokens))
     return float(samples["induction"].scores[0, HEAD[0], HEAD[1]])
 
 

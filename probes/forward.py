@@ -1,7 +1,7 @@
 """Forward passes that are read: several read-outs of all layers, for all samples of a batch."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import torch
 from rich.console import Console
@@ -77,7 +77,7 @@ def _that_share_work(read_outs: Sequence[ReadOut]) -> list[list[int]]:
     """Numbers of the read-outs in groups that are read together: those with the same read_together."""
     groups: dict[object, list[int]] = {}
     for number, read_out in enumerate(read_outs):
-        groups.setdefault(type(read_out).read_together.__func__, []).append(number)
+        groups.setdefault(type(read_out).read_together, []).append(number)
     return list(groups.values())
 
 
@@ -112,7 +112,7 @@ def _read_chunk(
     of_layers = [read_out.part(chunk) for read_out in read_outs if isinstance(read_out, ReadOut)]
     of_residual = [read_out.part(chunk) for read_out in read_outs if isinstance(read_out, FinalReadOut)]
     reader = PassReader(of_layers)
-    with reading(model.module, reader), _final_residual(model) if of_residual else nullcontext([]) as residual:
+    with reading(model.module, reader), _final_residual(model, is_wanted=bool(of_residual)) as residual:
         model.read(batch.tokens[chunk], None if batch.lengths is None else batch.is_real[chunk])
     from_layers = iter([reader.all_layers(number, model.shape.n_layers) for number in range(len(of_layers))])
     from_residual = iter([read_out.read_residual(residual[0]).cpu() for read_out in of_residual])
@@ -120,9 +120,12 @@ def _read_chunk(
 
 
 @contextmanager
-def _final_residual(model: ProbedModel) -> Iterator[list[Tensor]]:
-    """A list that holds the residual stream before the final norm once the model has run."""
+def _final_residual(model: ProbedModel, *, is_wanted: bool) -> Iterator[list[Tensor]]:
+    """A list that holds the residual stream before the final norm once the model has run, if that is wanted."""
     taken: list[Tensor] = []
+    if not is_wanted:
+        yield taken
+        return
     hook = model.weights.final_norm_module.register_forward_pre_hook(lambda _, inputs: taken.append(inputs[0]))
     try:
         yield taken

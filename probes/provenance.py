@@ -47,9 +47,9 @@ def _decisive_files(detector: str) -> set[str]:
 
 def _imported(source: str) -> list[str]:
     """Modules below the package that a source imports, and names that may be modules."""
-    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom) and node.module]
-    names = [f"{node.module}.{alias.name}" for node in nodes for alias in node.names] + [node.module for node in nodes]
-    return [name.removeprefix("probes.") for name in names if name.startswith("probes.")]
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]
+    names = {f"{node.module}{name}" for node in nodes for name in ("", *(f".{alias.name}" for alias in node.names))}
+    return sorted(name.removeprefix("probes.") for name in names if name.startswith("probes."))
 
 
 def provenance(detector: str, *, seconds: float, device: str, dtype: str, attention: str) -> Provenance:

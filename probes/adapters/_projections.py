@@ -77,8 +77,10 @@ def _gpt_neox(attention: Any, shape: ModelShape) -> Projections:
     weight, bias = _linear(attention.query_key_value)
     weights = weight.unflatten(1, (shape.n_heads, 3, -1)).unbind(2)
     biases: Any = (None,) * 3 if bias is None else bias.unflatten(0, (shape.n_heads, 3, -1)).unbind(1)
-    parts = [(w.flatten(1), None if b is None else b.flatten()) for w, b in zip(weights, biases, strict=True)]
-    return Projections(*parts, _linear(attention.dense))
+    query, key, value = (
+        (w.flatten(1), None if b is None else b.flatten()) for w, b in zip(weights, biases, strict=True)
+    )
+    return Projections(query, key, value, _linear(attention.dense))
 
 
 def _phi3(attention: Any, shape: ModelShape) -> Projections:

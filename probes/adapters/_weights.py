@@ -179,11 +179,11 @@ def _check_layer(kind: str, number: int, weights: HeadWeights, attention: nn.Mod
 def _unembedding(model: PreTrainedModel, final: Tensor, logits: Tensor) -> Tensor:
     """Unembedding whose product with the final norm's output gives the model's logits, but for cap and bias."""
     head = model.get_output_embeddings()
-    plain = final @ head.weight.float().T
+    plain = final @ head.weight.detach().float().T
     bias = getattr(head, "bias", None)
     cap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
     uncapped = logits if cap is None else cap * torch.atanh((logits / cap).clamp(-1 + 1e-6, 1 - 1e-6))
-    wanted = uncapped - (0 if bias is None else bias.float())
+    wanted = uncapped.detach() - (0 if bias is None else bias.detach().float())
     factor = float((plain * wanted).sum() / plain.square().sum())
     factor = 1.0 if abs(factor - 1) < 1e-2 else factor
     near = torch.ones_like(logits, dtype=torch.bool) if cap is None else logits.abs() < 0.9 * cap

@@ -29,8 +29,8 @@ class ReadOut(ABC):
             Shape (batch, head, ...).
         """
 
-    @classmethod
-    def read_together(cls, read_outs: Sequence[Any], call: AttentionCall) -> list[PerHead]:
+    @staticmethod
+    def read_together(read_outs: Sequence[Any], call: AttentionCall) -> list[PerHead]:
         """Take what several read-outs of this kind want from one layer; kinds that can share work do so here."""
         return [read_out.read(call) for read_out in read_outs]
 
@@ -70,8 +70,8 @@ class ColumnReadOut(ReadOut):
         """Take what is wanted from one layer."""
         return self.finish(call.attend(self.columns(call)[:, None]), call)
 
-    @classmethod
-    def read_together(cls, read_outs: Sequence[Any], call: AttentionCall) -> list[PerHead]:
+    @staticmethod
+    def read_together(read_outs: Sequence[Any], call: AttentionCall) -> list[PerHead]:
         """Take what several want from one layer, all columns side by side."""
         columns = [read_out.columns(call).to(call.device) for read_out in read_outs]
         attended = call.attend(torch.cat(columns, dim=-1)[:, None])

@@ -27,8 +27,8 @@ class KeyMass(ReadOut):
         """
         return self._mean(call, call.probabilities(self.key_positions.to(call.device)))
 
-    @classmethod
-    def read_together(cls, read_outs: Sequence[Any], call: AttentionCall) -> list[PerHead]:
+    @staticmethod
+    def read_together(read_outs: Sequence[Any], call: AttentionCall) -> list[PerHead]:
         """Masses of several targets, all keys side by side."""
         keys = [read_out.key_positions.to(call.device) for read_out in read_outs]
         probabilities = call.probabilities(torch.cat(keys, dim=-1))

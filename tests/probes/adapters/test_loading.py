@@ -131,16 +131,28 @@ def test_missing_demo_package_says_what_to_install(monkeypatch):
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        (lambda: transformers.BertModel(_small(transformers.BertConfig)), "encoder"),
-        (lambda: transformers.BertForMaskedLM(_small(transformers.BertConfig)), "encoder"),
+        (lambda: transformers.LlamaModel(transformers.LlamaConfig(**SIZES)), "with its language head"),
         (lambda: transformers.T5ForConditionalGeneration(_small_t5()), "sequence-to-sequence"),
     ],
-    ids=["bert", "masked bert", "t5"],
+    ids=["headless llama", "t5"],
 )
-def test_other_than_decoders_are_refused(model, words, tmp_path):
+def test_other_than_decoders_and_encoders_are_refused(model, words, tmp_path):
     model().save_pretrained(tmp_path)
     with pytest.raises(UnsupportedModelError, match=words):
         load_model(tmp_path)
+
+
+@pytest.mark.parametrize("kind", [transformers.BertModel, transformers.BertForMaskedLM], ids=["plain", "masked"])
+def test_encoders_are_loaded_and_told_from_decoders(kind, folder, tmp_path):
+    kind(_small(transformers.BertConfig)).save_pretrained(tmp_path)
+    assert type(load_model(tmp_path).module) is kind
+    assert not load_model(tmp_path).shape.is_causal
+    assert load_model(folder).shape.is_causal
+
+
+def test_layers_without_softmax_attention_are_told(tmp_path):
+    config = transformers.Lfm2Config(**SIZES, layer_types=["conv", "full_attention"], conv_L_cache=3)
+    assert load_model(transformers.Lfm2ForCausalLM(config)).shape.attention_layers == (1,)
 
 
 def test_bidirectional_attention_is_noticed_even_under_a_decoders_name(folder):
@@ -148,8 +160,7 @@ def test_bidirectional_attention_is_noticed_even_under_a_decoders_name(folder):
     module.config.is_causal = False
     for layer in module.model.layers:
         layer.self_attn.is_causal = False
-    with pytest.raises(UnsupportedModelError, match="LlamaForCausalLM layer 0 attends to later positions"):
-        load_model(module)
+    assert not load_model(module).shape.is_causal
 
 
 def test_layers_that_cannot_be_hooked_are_named(tmp_path):

@@ -24,6 +24,7 @@ def _make_paper(paper_id="grebe-2021-echo", **changes):
         "links": {"paper": "https://example.org/echo"},
         "head_types": ["echo"],
         "models": ["Pond-1"],
+        "added": "2024-02-03",
         "summary": {
             "innovation": "Names echo heads.",
             "tasks": "Looks at three ponds.",

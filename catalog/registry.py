@@ -12,7 +12,7 @@ from catalog.documents import read_document, validate_entries
 from catalog.effects import EffectRun, read_effects
 from catalog.errors import InvalidDataError, Problem, UnknownIdError
 from catalog.files import data_folder
-from catalog.models import HeadType, LeftOut, Paper
+from catalog.models import HeadType, LeftOut, Paper, Stage
 from catalog.record_files import AnyRecord
 from catalog.runs import ProbeRun, read_runs
 
@@ -94,6 +94,18 @@ class Registry:
         if head_type_id not in self.head_types:
             raise UnknownIdError("head type", head_type_id, self.head_types)
         return self.head_types[head_type_id]
+
+    def stages_of(self, paper: Paper) -> list[Stage]:
+        """Stages of reasoning that a paper is about: those of its head types.
+
+        Args:
+            paper: The paper.
+
+        Returns:
+            The stages in their order; empty where the survey places none of the head types.
+        """
+        found = {self.head_types[name].stage for name in paper.head_types if name in self.head_types}
+        return [stage for stage in Stage if stage in found]
 
     def papers_on(self, head_type_id: str) -> list[Paper]:
         """Papers that name a head type, the one to read first in front, then oldest first.

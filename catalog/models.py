@@ -32,6 +32,7 @@ PartialDate = Annotated[
     StringConstraints(pattern=r"^\d{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?)?$"),
     AfterValidator(_check_day),
 ]
+Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(_check_day)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -188,6 +189,16 @@ class Summary(Record):
     reviewed_by: Text | None = Field(default=None, description="Person who checked it against the paper, if any.")
 
 
+class Findings(Record):
+    """A longer account of a paper that many build on, in our own words."""
+
+    methodology: Text = Field(description="How the paper finds out about heads.")
+    key_results: Text = Field(description="What came out, with the numbers that a source states.")
+    significance: Text = Field(description="Why it matters to people who study heads.")
+    limitations: Text = Field(description="What the evidence does not cover.")
+    future_work: Text = Field(description="What the paper leaves open.")
+
+
 class Tags(Record):
     """Where a paper belongs, in controlled words."""
 
@@ -220,6 +231,7 @@ class HeadsClaim(BaseClaim):
     form: Literal["heads"] = Field(description="Form of the claim.")
     head_type: HeadTypeId = Field(description="Type that the heads are said to be of.")
     model: Text = Field(description="Model, as a Hugging Face id where one exists.")
+    found_on: Text | None = Field(default=None, description="Task, relation or data that the heads were found on.")
     heads: list[Head] = Field(min_length=1, description="The heads, most important first where the source ranks them.")
     scores: list[FiniteFloat] = Field(default=[], description="Published score of each head, in the same order.")
     measure: Text | None = Field(default=None, description="Name of the published score.")
@@ -267,6 +279,7 @@ class EffectClaim(BaseClaim):
         default=None, gt=0, description="Smallest change beyond random heads, if published."
     )
     unit: Text | None = Field(default=None, description="Unit of at_least.")
+    effect: HeadTypeId | None = Field(default=None, description="Effect of the probes that measures the metric.")
 
     @model_validator(mode="after")
     def _size_has_a_unit(self) -> Self:
@@ -303,7 +316,10 @@ class Paper(Record):
     models: list[Text] = Field(default=[], description="Models or model families that it studies.")
     tags: Tags = Field(default=Tags(), description="Where it belongs, in controlled words.")
     facts_from: list[FactSource] = Field(default=[], description="Kinds of source of the facts above.")
+    added: Day = Field(description="Day on which the entry joined the catalogue (YYYY-MM-DD).")
+    superseded_by: PaperId | None = Field(default=None, description="Entry that replaces this one, if any.")
     summary: Summary = Field(description="The paper in three answers.")
+    findings: Findings | None = Field(default=None, description="A longer account, for papers that many build on.")
     claims: list[Claim] = Field(min_length=1, description="What it claims about heads, machine-readable.")
 
     @property

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from catalog.checks import check_documents, check_runs
 from catalog.documents import read_document, validate_entries
+from catalog.effects import EffectRun, read_effects
 from catalog.errors import InvalidDataError, Problem, UnknownIdError
 from catalog.files import data_folder
-from catalog.models import HeadType, LeftOut, Paper
+from catalog.models import HeadType, LeftOut, Paper, Stage
+from catalog.record_files import AnyRecord
 from catalog.runs import ProbeRun, read_runs
 
 
@@ -22,6 +25,7 @@ class Registry:
     head_types: dict[str, HeadType]
     runs: list[ProbeRun] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    effects: list[EffectRun] = field(default_factory=list)
 
     @classmethod
     def load(cls, folder: Path | None = None) -> Self:
@@ -50,11 +54,12 @@ class Registry:
             *head_types_file.problems,
             *check_documents(papers_file, head_types_file),
         ]
-        runs = _read_runs(folder / "runs", problems)
+        runs = _read_or_report(read_runs, folder / "runs", problems)
+        effects = _read_or_report(read_effects, folder / "effects", problems)
         problems += check_runs(runs, folder / "runs", head_types_file)
         if problems:
             raise InvalidDataError(problems)
-        return cls(papers, head_types, runs, left_out)
+        return cls(papers, head_types, runs, left_out, effects)
 
     def paper(self, paper_id: str) -> Paper:
         """Paper with this id or arXiv id.
@@ -89,6 +94,18 @@ class Registry:
         if head_type_id not in self.head_types:
             raise UnknownIdError("head type", head_type_id, self.head_types)
         return self.head_types[head_type_id]
+
+    def stages_of(self, paper: Paper) -> list[Stage]:
+        """Stages of reasoning that a paper is about: those of its head types.
+
+        Args:
+            paper: The paper.
+
+        Returns:
+            The stages in their order; empty where the survey places none of the head types.
+        """
+        found = {self.head_types[name].stage for name in paper.head_types if name in self.head_types}
+        return [stage for stage in Stage if stage in found]
 
     def papers_on(self, head_type_id: str) -> list[Paper]:
         """Papers that name a head type, the one to read first in front, then oldest first.
@@ -126,9 +143,12 @@ class Registry:
         return [run for run in self.runs if run.model.slug == model_slug]
 
 
-def _read_runs(folder: Path, problems: list[Problem]) -> list[ProbeRun]:
+def _read_or_report(
+    read: Callable[[Path], list[AnyRecord]], folder: Path, problems: list[Problem]
+) -> list[AnyRecord]:
+    """Records of a folder; if any is at fault, none, and its problems join the list."""
     try:
-        return read_runs(folder)
+        return read(folder)
     except InvalidDataError as error:
         problems += error.problems
         return []

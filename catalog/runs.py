@@ -10,12 +10,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, FiniteFloat, StringConstraints, ValidationError, model_validator
+from pydantic import AwareDatetime, Field, FiniteFloat, StringConstraints, model_validator
 
-from catalog.errors import Code, DataFolderError, InvalidDataError, Problem
+from catalog.errors import InvalidDataError
 from catalog.files import write_text
 from catalog.ids import HeadName, HeadTypeId
 from catalog.models import Record, Share, Text
+from catalog.record_files import read_record, read_records
 
 SAME_NUMBER = 1e-5
 """Two recorded scores that differ by less are the same measurement on two machines."""
@@ -241,60 +242,10 @@ def _dump_value(value: object) -> str:
 
 
 def read_run(path: Path) -> ProbeRun:
-    """Read one run.
-
-    Args:
-        path: Its JSON file.
-
-    Returns:
-        The run.
-
-    Raises:
-        InvalidDataError: the file is not a valid run; names the file and every field at fault.
-        DataFolderError: the file cannot be read.
-    """
-    try:
-        return ProbeRun.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise DataFolderError(path, f"cannot be read ({error.strerror})") from error
-    except ValidationError as error:
-        raise InvalidDataError(
-            Problem(
-                file=str(path),
-                line=1,
-                column=1,
-                code=Code.BAD_VALUE,
-                message=f"{'.'.join(map(str, part['loc'])) or 'the file'}: {part['msg']}",
-                mend="run the probe again, or delete the file",
-            )
-            for part in error.errors(include_url=False)
-        ) from error
+    """Read one run; raises like `catalog.record_files.read_record`."""
+    return read_record(path, ProbeRun)
 
 
 def read_runs(folder: Path) -> list[ProbeRun]:
-    """Read every run below a folder, in order of model and probe.
-
-    Args:
-        folder: Folder of all runs; one that does not exist holds no runs.
-
-    Returns:
-        The runs.
-
-    Raises:
-        InvalidDataError: a file is not a valid run, or does not lie where its content says.
-        DataFolderError: a file cannot be read.
-    """
-    runs, problems = [], []
-    for path in sorted(folder.rglob("*.json")):
-        try:
-            run = read_run(path)
-        except InvalidDataError as error:
-            problems += error.problems
-            continue
-        if run_path(folder, run) != path:
-            where = run_path(folder, run)
-            problems.append(Problem(str(path), 1, 1, Code.BAD_VALUE, "lies in the wrong place", f"move it to {where}"))
-        runs.append(run)
-    if problems:
-        raise InvalidDataError(problems)
-    return runs
+    """Read every run below a folder, in order of model and probe; raises like `catalog.record_files.read_records`."""
+    return read_records(folder, ProbeRun, run_path)

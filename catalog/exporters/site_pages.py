@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalog.claims import Check, Verdict, ledger, overall
 from catalog.errors import SiteBuildError
 from catalog.exporters import bibtex
 from catalog.files import project_folder, write_text
@@ -29,6 +31,8 @@ MANIFEST = ".headatlas-pages.json"
 
 N_TOP = 10
 N_TOP_UNCALLED = 5
+N_CLAIMS_OPEN = 8
+"""Claims about named heads that a page shows one by one; more of them are folded up by head type and model."""
 
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 """Space, line breaks, control characters, and marks that reverse the direction of writing."""
@@ -145,8 +149,9 @@ def _hand_written(folder: Path) -> Iterator[tuple[str, str]]:
 
 def _pages(registry: Registry, templates: Path) -> Iterator[tuple[str, str]]:
     models = _models(registry)
+    checks = ledger(registry)
     environment = _environment(templates)
-    environment.globals |= _helpers(registry) | {"registry": registry, "models": models}
+    environment.globals |= _helpers(registry) | _verdicts(checks) | {"registry": registry, "models": models}
 
     def fill(template: str, *, root: str = "../", **values: Any) -> str:
         return environment.get_template(f"{template}.md.jinja").render(root=root, **values)
@@ -162,11 +167,13 @@ def _pages(registry: Registry, templates: Path) -> Iterator[tuple[str, str]]:
         papers, runs = registry.papers_on(head_type.id), registry.runs_on(head_type.id)
         page = fill("head_type", head_type=head_type, narrower=narrower, papers=papers, runs=runs)
         yield f"head-types/{head_type.id}.md", page
+    yield "claims/index.md", fill("claims", **_claims_page(registry, checks))
     yield "models/index.md", fill("models")
     for slug, model in models.items():
         runs = registry.runs_of(slug)
         heads = sorted({name for run in runs for name in run.heads()})
-        yield f"models/{slug}.md", fill("model", model=model, runs=runs, heads=heads)
+        tested = [check for check in checks if check.model is not None and check.model.slug == slug]
+        yield f"models/{slug}.md", fill("model", model=model, runs=runs, heads=heads, tested=tested)
 
 
 def _environment(templates: Path) -> Environment:
@@ -220,10 +227,60 @@ def _helpers(registry: Registry) -> dict[str, Callable[..., object]]:
         "percent": _percent,
         "plural": _plural,
         "plain": lambda value: f"{value:g}".replace("-", "−"),
+        "stages": registry.stages_of,
         "rate": lambda value: "< 0.001" if value < 0.001 else f"{value:.3f}",
         "top_heads": _top_heads,
         "top_heads_title": _top_heads_title,
         "with_article": _with_article,
+    }
+
+
+def _verdicts(checks: list[Check]) -> dict[str, object]:
+    """What templates may ask about the verdict on a claim."""
+    by_claim: dict[tuple[str, str], list[Check]] = {}
+    for check in checks:
+        by_claim.setdefault((check.paper.id, check.claim.id), []).append(check)
+
+    def checks_of(paper: Paper, claim: BaseClaim) -> list[Check]:
+        return by_claim[paper.id, claim.id]
+
+    return {
+        "checks_of": checks_of,
+        "verdict_on": lambda paper, claim: overall(checks_of(paper, claim)),
+        "claim_groups": _claim_groups,
+        "n_claims_listed": N_CLAIMS_OPEN,
+    }
+
+
+def _claim_groups(paper: Paper) -> list[tuple[tuple[str, str] | None, list[BaseClaim]]]:
+    """Claims of a paper to be shown one by one (group None), then those to be folded up by head type and model."""
+    named = [claim for claim in paper.claims if isinstance(claim, HeadsClaim)]
+    if len(named) <= N_CLAIMS_OPEN:
+        return [(None, list(paper.claims))]
+    groups: dict[tuple[str, str] | None, list[BaseClaim]] = {
+        None: [claim for claim in paper.claims if not isinstance(claim, HeadsClaim)]
+    }
+    for claim in named:
+        groups.setdefault((claim.head_type, claim.model), []).append(claim)
+    return list(groups.items())
+
+
+def _claims_page(registry: Registry, checks: list[Check]) -> dict[str, Any]:
+    """Counts of the ledger, what was tested, and the models whose named heads a detector could test today."""
+    by_claim: dict[tuple[str, str], list[Check]] = {}
+    for check in checks:
+        by_claim.setdefault((check.paper.id, check.claim.id), []).append(check)
+    verdicts = Counter(map(overall, by_claim.values()))
+    waiting: dict[str, list[Check]] = {}
+    for check in checks:
+        head_type = registry.head_types.get(check.claim.head_type or "")
+        if isinstance(check.claim, HeadsClaim) and check.model is None and head_type and head_type.detectors:
+            waiting.setdefault(check.claim.model, []).append(check)
+    return {
+        "counts": [(verdict, verdicts[verdict]) for verdict in Verdict],
+        "tested": [check for check in checks if check.model is not None],
+        "waiting": sorted(waiting.items(), key=lambda item: (-len(item[1]), item[0])),
+        "n_heads": sum(len(check.claim.heads) for check in checks if isinstance(check.claim, HeadsClaim)),
     }
 
 
@@ -288,7 +345,8 @@ def _claim_form(claim: BaseClaim) -> str:
     match claim:
         case HeadsClaim():
             source = " (not from the authors' own release)" if claim.evidence == "secondary" else ""
-            return f"{len(claim.heads)} named {_counted(claim.unit, len(claim.heads))} in {claim.model}{source}"
+            found_on = f", found on {claim.found_on}" if claim.found_on else ""
+            return f"{len(claim.heads)} named {_counted(claim.unit, len(claim.heads))} in {claim.model}{found_on}{source}"
         case ShareClaim():
             where = f"of the heads of {claim.model or 'any model'}"
             return f"from {_percent(claim.at_least)} to {_percent(claim.at_most)} {where}"

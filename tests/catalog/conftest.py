@@ -1,10 +1,13 @@
 """A small invented world: four papers, three head types and runs of two models that never existed."""
 
 import random
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
 
+from catalog import cli
 from catalog.models import HeadType, Paper
 from catalog.registry import Registry
 from catalog.runs import MeasuredModel, ProbeRun, Provenance
@@ -24,6 +27,7 @@ def _make_paper(paper_id="grebe-2021-echo", **changes):
         "links": {"paper": "https://example.org/echo"},
         "head_types": ["echo"],
         "models": ["Pond-1"],
+        "added": "2024-02-03",
         "summary": {
             "innovation": "Names echo heads.",
             "tasks": "Looks at three ponds.",
@@ -125,6 +129,29 @@ def _make_head_type(head_type_id="echo", **changes):
         "definition": f"A head that does what {head_type_id} heads do.",
     }
     return HeadType.model_validate(values | changes)
+
+
+@pytest.fixture
+def plain_terminal(monkeypatch):
+    """The real data folder, and a wide terminal without colours."""
+    monkeypatch.delenv("HEADATLAS_DATA", raising=False)
+    for name, value in {"COLUMNS": "200", "NO_COLOR": "1", "PYTHONUTF8": "1"}.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def headatlas(monkeypatch, capsys, plain_terminal):
+    """Function that runs the command in this process, which takes a hundredth of the time."""
+
+    def headatlas(*arguments):
+        monkeypatch.setattr(sys, "argv", ["headatlas", *map(str, arguments)])
+        monkeypatch.setattr(cli.app, "registered_groups", list(cli.app.registered_groups))
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        printed = capsys.readouterr()
+        return subprocess.CompletedProcess(sys.argv, caught.value.code or 0, printed.out, printed.err)
+
+    return headatlas
 
 
 @pytest.fixture

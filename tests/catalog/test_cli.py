@@ -4,26 +4,20 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 import sysconfig
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from catalog import cli
-
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 POND, BROKEN = FIXTURES / "pond", FIXTURES / "broken"
 COMMAND = Path(sysconfig.get_path("scripts"), "headatlas")
-ENVIRONMENT = {"COLUMNS": "200", "NO_COLOR": "1", "PYTHONUTF8": "1"}
 
 
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch):
-    monkeypatch.delenv("HEADATLAS_DATA", raising=False)
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
+def _environment(plain_terminal):
+    """Every test here, those in a process of their own too, writes to a plain wide terminal."""
 
 
 def headatlas_process(*arguments):
@@ -33,21 +27,6 @@ def headatlas_process(*arguments):
     )
     assert "Traceback" not in done.stdout + done.stderr
     return done
-
-
-@pytest.fixture
-def headatlas(monkeypatch, capsys):
-    """Function that runs the command in this process, which takes a hundredth of the time."""
-
-    def headatlas(*arguments):
-        monkeypatch.setattr(sys, "argv", ["headatlas", *map(str, arguments)])
-        monkeypatch.setattr(cli.app, "registered_groups", list(cli.app.registered_groups))
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        printed = capsys.readouterr()
-        return subprocess.CompletedProcess(sys.argv, caught.value.code or 0, printed.out, printed.err)
-
-    return headatlas
 
 
 def expected_mistakes():

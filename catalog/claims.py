@@ -1,0 +1,232 @@
+"""Verdicts on what papers claim, computed from the recorded runs and from nothing else.
+
+A claim of form `heads` holds when the named heads lead the ranking of the model's heads under the linked detector; one
+of form `share` when the share of called heads lies in the claimed range; one of form `effect` when removing the heads
+moves the metric as claimed, beyond random heads. Where a measurement leaves both answers open, the verdict is `partly`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from statistics import NormalDist
+
+from catalog.effects import EffectRun
+from catalog.ids import HeadName
+from catalog.models import Claim, EffectClaim, HeadsClaim, Paper, ShareClaim, UntestableClaim
+from catalog.rankings import area_under_curve, chance_of, rank_correlation, recall_at_n
+from catalog.registry import Registry
+from catalog.runs import MeasuredModel, ProbeRun
+
+GOOD_AUROC, GOOD_RECALL = 0.9, 0.5
+"""From here on, together, the named heads count as found again."""
+FAIR_AUROC = 0.75
+"""From here on the claim counts as found again in part."""
+SIGNIFICANCE = 0.05
+"""Highest probability of a ranking this good by chance."""
+FEWEST_RANKED = 5
+"""Published scores that a rank correlation needs at least."""
+STANDARD_ERRORS = NormalDist().inv_cdf(0.975)
+"""Half the width of a 95 % interval in standard errors."""
+
+
+class Verdict(StrEnum):
+    """What the runs say about a claim."""
+
+    REPRODUCED = "reproduced"
+    PARTLY = "partly"
+    NOT_REPRODUCED = "not reproduced"
+    UNTESTED = "untested"
+    UNTESTABLE = "untestable"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the ledger: a claim beside one record that bears on it, or beside none."""
+
+    paper: Paper
+    claim: Claim
+    verdict: Verdict
+    reason: str
+    """Why, in one sentence with the numbers."""
+    model: MeasuredModel | None = None
+    """The model that was measured, if one was."""
+    measured_by: str | None = None
+    """The detector or effect behind the verdict."""
+    numbers: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    verdict: Verdict
+    reason: str
+    numbers: dict[str, float] = field(default_factory=dict)
+
+
+def ledger(registry: Registry) -> list[Check]:
+    """Every claim of every paper with its verdicts: a line for each record that bears on it, or one line if none does.
+
+    Args:
+        registry: Papers and runs.
+
+    Returns:
+        The lines in the order of papers, claims and runs.
+    """
+    return [
+        check
+        for paper in registry.papers.values()
+        for claim in paper.claims
+        for check in _check(registry, paper, claim)
+    ]
+
+
+def overall(checks: Iterable[Check]) -> Verdict:
+    """The verdict on a claim when all its lines are taken together.
+
+    Args:
+        checks: Lines of one claim, at least one.
+
+    Returns:
+        What all tested lines agree on; `partly` where they differ.
+    """
+    verdicts = {check.verdict for check in checks}
+    tested = verdicts - {Verdict.UNTESTED, Verdict.UNTESTABLE} or verdicts
+    return tested.pop() if len(tested) == 1 else Verdict.PARTLY
+
+
+def _check(registry: Registry, paper: Paper, claim: Claim) -> Iterator[Check]:
+    match claim:
+        case UntestableClaim():
+            yield Check(paper, claim, Verdict.UNTESTABLE, claim.reason)
+        case EffectClaim():
+            yield from _check_effect(registry, paper, claim)
+        case HeadsClaim() | ShareClaim():
+            yield from _check_scores(registry, paper, claim)
+
+
+def _check_scores(registry: Registry, paper: Paper, claim: HeadsClaim | ShareClaim) -> Iterator[Check]:
+    head_type = registry.head_types.get(claim.head_type)
+    detectors = head_type.detectors if head_type else []
+    runs = [run for run in registry.runs if run.probe in detectors and _is_about(claim.model, run.model)]
+    for run in runs:
+        outcome = _heads_outcome(claim, run) if isinstance(claim, HeadsClaim) else _share_outcome(claim, run)
+        yield Check(paper, claim, outcome.verdict, outcome.reason, run.model, run.probe, outcome.numbers)
+    if not runs and not detectors:
+        yield Check(paper, claim, Verdict.UNTESTED, "no detector measures this head type yet")
+    elif not runs:
+        reason = f"no run of {' or '.join(detectors)} on {claim.model or 'any model'} is recorded"
+        yield Check(paper, claim, Verdict.UNTESTED, reason)
+
+
+def _is_about(claimed: str | None, model: MeasuredModel) -> bool:
+    """Whether a measured model is the one that a claim names; a claim that names none is about every model."""
+    return claimed is None or claimed.casefold() in {(model.hub_id or "").casefold(), model.slug}
+
+
+def _heads_outcome(claim: HeadsClaim, run: ProbeRun) -> _Outcome:
+    scores = _scores_by_unit(claim, run)
+    wanted = [HeadName.parse(head) for head in claim.heads]
+    unknown = next((head for head in wanted if head not in scores), None)
+    if unknown is not None:
+        return _Outcome(Verdict.UNTESTED, f"the claim names {unknown}, which the measured model does not have")
+    named = [scores[head] for head in wanted]
+    others = [score for head, score in scores.items() if head not in set(wanted)]
+    if not others:
+        return _Outcome(Verdict.UNTESTED, "the claim names every head, so no ranking can bear it out")
+    numbers = _ranking_numbers(claim, named, others)
+    return _Outcome(_heads_verdict(numbers), _heads_reason(claim, numbers), numbers)
+
+
+def _scores_by_unit(claim: HeadsClaim, run: ProbeRun) -> dict[HeadName, float]:
+    """Score of every query head, or of every key-value head: that of the strongest query head which reads it."""
+    group = 1 if claim.unit == "query head" else run.model.n_heads // run.model.n_key_value_heads
+    return {
+        HeadName(layer, start // group): max(row[start : start + group])
+        for layer, row in enumerate(run.scores)
+        for start in range(0, run.model.n_heads, group)
+    }
+
+
+def _ranking_numbers(claim: HeadsClaim, named: list[float], others: list[float]) -> dict[str, float]:
+    auroc = area_under_curve(named, others)
+    numbers = {
+        "n_heads": float(len(named) + len(others)),
+        "n_named": float(len(named)),
+        "auroc": auroc,
+        "p_value": chance_of(auroc, len(named), len(others)),
+        "recall_at_n": recall_at_n(named, others),
+    }
+    correlated = rank_correlation(claim.scores, named) if len(claim.scores) >= FEWEST_RANKED else None
+    return numbers if correlated is None else numbers | {"rank_correlation": correlated}
+
+
+def _heads_verdict(numbers: dict[str, float]) -> Verdict:
+    if numbers["p_value"] >= SIGNIFICANCE or numbers["auroc"] < FAIR_AUROC:
+        return Verdict.NOT_REPRODUCED
+    leads = numbers["auroc"] >= GOOD_AUROC and numbers["recall_at_n"] >= GOOD_RECALL
+    return Verdict.REPRODUCED if leads and numbers.get("rank_correlation", 1) > 0 else Verdict.PARTLY
+
+
+def _heads_reason(claim: HeadsClaim, numbers: dict[str, float]) -> str:
+    share = f"{numbers['recall_at_n']:.0%} of the {claim.unit}s named are among the {len(claim.heads)} highest scores"
+    ranking = f"AUROC {numbers['auroc']:.2f} over {numbers['n_heads']:.0f} heads"
+    correlated = numbers.get("rank_correlation")
+    agreement = "" if correlated is None else f", rank correlation with the published scores {correlated:.2f}"
+    return f"{share}, {ranking}{agreement}"
+
+
+def _share_outcome(claim: ShareClaim, run: ProbeRun) -> _Outcome:
+    n_heads = run.model.n_layers * run.model.n_heads
+    share = len(run.called()) / n_heads
+    low, high = (_n_called(run, errors) / n_heads for errors in (-STANDARD_ERRORS, STANDARD_ERRORS))
+    reason = f"{share:.1%} of {n_heads} heads are called ({low:.1%} to {high:.1%} within the error of their scores)"
+    numbers = {"n_heads": float(n_heads), "share": share, "low": low, "high": high}
+    return _Outcome(_interval_verdict((low, high), (claim.at_least, claim.at_most)), reason, numbers)
+
+
+def _n_called(run: ProbeRun, errors: float) -> int:
+    """Heads beyond the null that reach the threshold when every score is moved by so many standard errors."""
+    return sum(
+        run.scores[layer][head] + errors * run.standard_errors[layer][head] >= run.threshold
+        and run.q_values[layer][head] <= run.false_discovery_rate
+        for layer, head in run.heads()
+    )
+
+
+def _interval_verdict(measured: tuple[float, float], claimed: tuple[float, float]) -> Verdict:
+    if claimed[0] <= measured[0] and measured[1] <= claimed[1]:
+        return Verdict.REPRODUCED
+    is_apart = measured[1] < claimed[0] or claimed[1] < measured[0]
+    return Verdict.NOT_REPRODUCED if is_apart else Verdict.PARTLY
+
+
+def _check_effect(registry: Registry, paper: Paper, claim: EffectClaim) -> Iterator[Check]:
+    runs = [run for run in registry.effects if _bears_on(claim, run)]
+    for run in runs:
+        outcome = _effect_outcome(claim, run)
+        yield Check(paper, claim, outcome.verdict, outcome.reason, run.model, run.effect, outcome.numbers)
+    if not runs and claim.effect is None:
+        yield Check(paper, claim, Verdict.UNTESTED, "no effect of the probes measures this metric yet")
+    elif not runs:
+        reason = f"no ablation run of {claim.effect} on {claim.model or 'any model'} is recorded"
+        yield Check(paper, claim, Verdict.UNTESTED, reason)
+
+
+def _bears_on(claim: EffectClaim, run: EffectRun) -> bool:
+    same_question = (run.effect, run.head_type) == (claim.effect, claim.head_type)
+    return same_question and _is_about(claim.model, run.model)
+
+
+def _effect_outcome(claim: EffectClaim, run: EffectRun) -> _Outcome:
+    if claim.unit is not None and claim.unit != run.unit:
+        return _Outcome(Verdict.UNTESTED, f"the claim counts in {claim.unit}, the run in {run.unit}")
+    sign = 1 if claim.direction == "rises" else -1
+    interval = run.interval
+    claimed_way = sorted((sign * interval.low, sign * interval.high))
+    verdict = _interval_verdict((claimed_way[0], claimed_way[1]), (claim.at_least or 0.0, float("inf")))
+    reason = (
+        f"with {len(run.heads)} heads ablated, {run.metric} changes by {run.change:+.3g} {run.unit} "
+        f"({interval.low:+.3g} to {interval.high:+.3g}) against random heads"
+    )
+    return _Outcome(verdict, reason, {"change": run.change, "low": interval.low, "high": interval.high})

@@ -1,0 +1,77 @@
+"""JSON files with one record each, which must lie where their content says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from catalog.errors import Code, DataFolderError, InvalidDataError, Problem
+from catalog.models import Record
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+def read_record(path: Path, kind: type[AnyRecord]) -> AnyRecord:
+    """Read one record.
+
+    Args:
+        path: Its JSON file.
+        kind: Model that the file should follow.
+
+    Returns:
+        The record.
+
+    Raises:
+        InvalidDataError: the file does not follow the model; names the file and every field at fault.
+        DataFolderError: the file cannot be read.
+    """
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise DataFolderError(path, f"cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        raise InvalidDataError(
+            Problem(
+                file=str(path),
+                line=1,
+                column=1,
+                code=Code.BAD_VALUE,
+                message=f"{'.'.join(map(str, part['loc'])) or 'the file'}: {part['msg']}",
+                mend="measure it again, or delete the file",
+            )
+            for part in error.errors(include_url=False)
+        ) from error
+
+
+def read_records(folder: Path, kind: type[AnyRecord], home: Callable[[Path, AnyRecord], Path]) -> list[AnyRecord]:
+    """Read every record below a folder, in order of path.
+
+    Args:
+        folder: Folder of the records; one that does not exist holds none.
+        kind: Model that the files should follow.
+        home: Where below the folder a record belongs.
+
+    Returns:
+        The records.
+
+    Raises:
+        InvalidDataError: a file does not follow the model, or does not lie where its content says.
+        DataFolderError: a file cannot be read.
+    """
+    records, problems = [], []
+    for path in sorted(folder.rglob("*.json")):
+        try:
+            record = read_record(path, kind)
+        except InvalidDataError as error:
+            problems += error.problems
+            continue
+        where = home(folder, record)
+        if where != path:
+            problems.append(Problem(str(path), 1, 1, Code.BAD_VALUE, "lies in the wrong place", f"move it to {where}"))
+        records.append(record)
+    if problems:
+        raise InvalidDataError(problems)
+    return records

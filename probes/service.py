@@ -107,7 +107,8 @@ def _misfit(model: ProbedModel, detector: Detector, own: OwnInput | None) -> str
 def _recipe(detector: Detector, own: OwnInput | None, settings: Mapping[str, int]) -> Recipe | None:
     if not isinstance(detector, PassDetector):
         return None
-    return detector.recipe.configured(**settings) if own is None else detector.recipe.on(own)
+    recipe = detector.recipe.configured(**settings)
+    return recipe if own is None else recipe.on(own)
 
 
 def _run_pass(model: ProbedModel, detectors: Sequence[Detector], recipe: Recipe, progress: bool) -> dict[str, ProbeRun]:
@@ -186,7 +187,7 @@ def _record(
         q_values=[[None if math.isnan(value) else float(f"{value:.3g}") for value in row] for row in q.tolist()],
         notes=dict(samples.notes),
         provenance=provenance(
-            detector.name,
+            f"detectors.{detector.name}",
             seconds=seconds,
             device=str(model.device),
             dtype=str(model.dtype).removeprefix("torch."),

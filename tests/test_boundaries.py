@@ -34,6 +34,22 @@ def imported_by(statement):
     return {name.partition(".")[0] for name in json.loads(done.stdout)}
 
 
+ORDER = [
+    {"shapes", "errors", "standard"},
+    {"masks", "inputs", "statistics", "circuits"},
+    {"kernels"},
+    {"calls"},
+    {"attention", "readouts"},
+    {"adapters"},
+    {"recipes", "forward", "effective_embedding", "interventions"},
+    {"detectors"},
+    {"measure", "provenance"},
+    {"scores", "service"},
+    {"cli"},
+]
+"""Parts of the probes; none imports a part of a later line while it is itself imported."""
+
+
 def sources(folder):
     return sorted((ROOT / folder).rglob("*.py"))
 
@@ -104,6 +120,19 @@ def test_source_of_the_probes_names_nothing_of_the_site(path):
 )
 def test_package_and_command_files_import_torch_only_inside_functions(path):
     assert not packages(imports_in(path, at_the_top=True)) & HEAVY
+
+
+def part_of_the_probes(path):
+    return path.relative_to(ROOT / "probes").with_suffix("").parts[0]
+
+
+@pytest.mark.parametrize("number", range(len(ORDER)))
+def test_no_part_of_the_probes_imports_a_later_one(number):
+    later = set().union(*ORDER[number + 1 :])
+    for path in sources("probes"):
+        if part_of_the_probes(path) in ORDER[number]:
+            modules = {name.split(".")[1] for name in imports_in(path, at_the_top=True) if name.startswith("probes.")}
+            assert not modules & later, path
 
 
 @pytest.mark.parametrize("path", sources("probes/detectors"), ids=name_of)

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from hashlib import sha256
 from typing import Any
 
@@ -62,7 +62,8 @@ class Prompts(Recipe):
             raise BadInputError("this model has no tokenizer, so it cannot read prompts; load it with one")
         encoded = [_encode(prompt.text, model.tokenizer) for prompt in prompts]
         tokens, lengths = padded([ids for ids, _ in encoded], filler=encoded[0][0][0])
-        settings = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        settings = {name: value for name, value in values.items() if isinstance(value, int | float | str | bool)}
         texts = "\n".join(prompt.text for prompt in prompts)
         return TokenBatch(
             tokens=tokens,

@@ -1,0 +1,93 @@
+"""Recipes: what the marks point at, what is refused, which are equal."""
+
+import re
+
+import pytest
+import torch
+
+from probes import load_model
+from probes.errors import BadInputError, InputTooShortError
+from probes.recipes.natural_text import NaturalText
+from probes.recipes.needle import Needle
+from probes.recipes.own_input import OwnInput
+from probes.recipes.prompts import Prompt, Prompts
+from probes.recipes.repeated_tokens import RepeatedTokens
+
+
+class WordTokenizer:
+    """Invented tokenizer: a start token, then one token a word or sign, with the space before it."""
+
+    is_fast = True
+
+    def __call__(self, text, return_offsets_mapping=False):
+        pieces = list(re.finditer(r"\s*(\w+|[^\w\s])", text))
+        encoded = {"input_ids": [1, *(2 + sum(map(ord, piece[1])) % 94 for piece in pieces)]}
+        if return_offsets_mapping:
+            encoded["offset_mapping"] = [(0, 0), *(piece.span() for piece in pieces)]
+        return encoded
+
+
+@pytest.fixture
+def model(tiny_llama):
+    return load_model(tiny_llama.module, tokenizer=WordTokenizer(), name="Tiny Llama")
+
+
+def test_answer_tokens_are_copied_from_the_needle(model):
+    batch = Needle(n_words=60, n_samples=6).batch(model)
+    sample = torch.arange(6)[:, None]
+    answer, source = batch.marks["answer"], batch.marks["copied_from"]
+    exists = answer >= 0
+    assert torch.equal(source >= 0, exists)
+    same = batch.tokens[sample, answer.clamp(min=0)] == batch.tokens[sample, source.clamp(min=0)]
+    assert same[exists].all()
+    assert (source < answer)[exists].all()
+    assert torch.equal(answer.max(1).values, batch.last)
+    assert len({int(row[0]) for row in source}) > 1, "depths differ"
+
+
+def test_own_texts_become_haystacks_and_own_tokens_do_not(model):
+    own = OwnInput(texts=["One two three. Four five six. Seven eight nine. Ten eleven twelve."])
+    recipe = Needle(n_words=8, n_samples=2).on(own)
+    assert recipe.texts == tuple(own.texts)
+    assert recipe.batch(model).tokens.shape[0] == 2
+    assert Needle().on(OwnInput(tokens=[[1, 2], [3, 4]])) is None
+
+
+def test_haystack_that_is_too_short_is_refused(model):
+    with pytest.raises(BadInputError, match="fewer than 50 words"):
+        Needle(n_words=50, texts=("Short.",)).batch(model)
+
+
+def test_natural_text_is_cut_to_one_length_and_recorded(model):
+    batch = NaturalText(length=30, n_samples=3).batch(model)
+    assert batch.tokens.shape == (3, 30)
+    assert len(batch.settings["texts_sha256"]) == 64
+    with pytest.raises(InputTooShortError):
+        NaturalText(length=30, n_samples=1).batch(model)
+    with pytest.raises(BadInputError, match="passages"):
+        NaturalText(n_samples=999).batch(model)
+
+
+def test_equal_recipes_are_one_and_own_input_equals_only_itself():
+    assert RepeatedTokens() == RepeatedTokens()
+    assert hash(RepeatedTokens()) == hash(RepeatedTokens().configured(half_length=50, length=3))
+    assert RepeatedTokens() != RepeatedTokens(seed=1)
+    assert OwnInput([[1], [2]]) != OwnInput([[1], [2]])
+
+
+class Misplaced(Prompts):
+    def prompts(self, model):
+        return [Prompt("a b", {"gap": (1, 1)}), Prompt("a b", {"gap": (1, 1)})]
+
+    def describe(self):
+        return "nothing"
+
+
+def test_span_without_a_token_is_named(model):
+    with pytest.raises(BadInputError, match="'gap'"):
+        Misplaced().batch(model)
+
+
+def test_prompts_without_tokenizer_are_refused(tiny_llama):
+    with pytest.raises(BadInputError, match="no tokenizer"):
+        Misplaced().batch(tiny_llama)

@@ -175,8 +175,15 @@ class HeadScores:
 class Results(Mapping[str, HeadScores]):
     """Scores by name of the detector."""
 
-    def __init__(self, scores: Mapping[str, HeadScores]) -> None:
+    def __init__(self, scores: Mapping[str, HeadScores], left_out: Mapping[str, str] | None = None) -> None:
+        """Put together.
+
+        Args:
+            scores: Scores by name of the detector.
+            left_out: Why other detectors that were asked for could not be run, by name.
+        """
         self._scores = dict(scores)
+        self.left_out = dict(left_out or {})
 
     def __getitem__(self, detector: str) -> HeadScores:
         return self._scores[detector]
@@ -188,7 +195,8 @@ class Results(Mapping[str, HeadScores]):
         return len(self._scores)
 
     def __repr__(self) -> str:
-        return "\n".join(map(repr, self._scores.values()))
+        reasons = [f"{name} left out: {reason}" for name, reason in self.left_out.items()]
+        return "\n".join([*map(repr, self._scores.values()), *reasons])
 
     def to_frame(self) -> pd.DataFrame:
         """All heads under all detectors as one tidy table.

@@ -11,7 +11,7 @@ from probes import detectors as registry
 from probes.adapters.base import ProbedModel
 from probes.attention import IMPLEMENTATION
 from probes.detectors.base import Detector, PassDetector, Samples, WeightDetector
-from probes.errors import BadInputError
+from probes.errors import BadInputError, InputTooShortError, ProbeError, SelfCheckError, UnsupportedModelError
 from probes.inputs import TokenBatch
 from probes.measure import measure, measure_weights
 from probes.provenance import provenance
@@ -27,6 +27,9 @@ DECIMALS = 6
 
 ALL = "all"
 """Stands for all detectors."""
+
+REASONS_TO_LEAVE_OUT = (BadInputError, InputTooShortError, SelfCheckError, UnsupportedModelError)
+"""Errors for which a detector is left out where all are asked for, and the others go on."""
 
 
 def run(
@@ -45,7 +48,8 @@ def run(
 
     Args:
         model: From load_model.
-        detectors: Names of detectors; left out or "all", all that fit the model and the input.
+        detectors: Names of detectors; left out or "all", all that can be run, and `left_out` of the results says why
+            the others cannot.
         tokens: Token ids to read, shape (batch, pos); left out, each detector reads what its recipe says.
         texts: Texts to read, one a sample; in place of tokens.
         length: Tokens to keep of each text; left out, as many as the shortest has.
@@ -65,50 +69,56 @@ def run(
     """
     own = OwnInput(tokens, texts, length, seed) if (tokens, texts, length) != (None, None, None) else None
     settings = {"half_length": half_length, "n_samples": n_samples, "seed": seed}
-    recipes = _fitting(model, _wanted(detectors), own, settings, is_named=detectors not in (None, ALL))
+    wanted = _wanted(detectors)
+    failures: dict[str, ProbeError] = {}
+    recipes: dict[Detector, Recipe | None] = {}
+    for detector in wanted:
+        try:
+            recipes[detector] = _recipe(model, detector, own, settings)
+        except BadInputError as error:
+            failures[detector.name] = error
     found: dict[str, ProbeRun] = {}
     for recipe in dict.fromkeys(recipes.values()):
         together = [detector for detector, its in recipes.items() if its == recipe]
-        found |= _run_pass(model, together, recipe, progress) if recipe else _run_weights(model, together, seed)
-    return Results({detector.name: HeadScores(found[detector.name]) for detector in recipes})
+        found |= _run_what_can_be_run(model, together, recipe, seed, progress, failures)
+    if failures and (detectors not in (None, ALL) or not found):
+        raise next(iter(failures.values()))
+    scores = {detector.name: HeadScores(found[detector.name]) for detector in wanted if detector.name in found}
+    return Results(scores, {name: str(error) for name, error in failures.items()})
 
 
-def _fitting(
-    model: ProbedModel,
-    detectors: Sequence[Detector],
-    own: OwnInput | None,
-    settings: Mapping[str, int],
-    *,
-    is_named: bool,
-) -> dict[Detector, Recipe | None]:
-    """What each detector reads, None for those that read weights; detectors that do not fit are left out or refused."""
-    fitting: dict[Detector, Recipe | None] = {}
-    for detector in detectors:
-        reason = _misfit(model, detector, own)
-        if reason is None:
-            fitting[detector] = _recipe(detector, own, settings)
-        elif is_named:
-            raise BadInputError(f"detector '{detector.name}' {reason}")
-    if not fitting:
-        raise BadInputError("no detector fits this model and input")
-    return fitting
-
-
-def _misfit(model: ProbedModel, detector: Detector, own: OwnInput | None) -> str | None:
-    """Why a detector cannot be used, or None."""
-    if isinstance(detector, PassDetector):
-        if not (model.shape.is_causal or detector.for_encoders):
-            return f"only makes sense for decoders, {model.record.name} attends to later tokens too"
-        if own is not None and detector.recipe.on(own) is None:
-            return "reads prompts of its own; leave tokens and texts out"
-    return None
-
-
-def _recipe(detector: Detector, own: OwnInput | None, settings: Mapping[str, int]) -> Recipe | None:
+def _recipe(model: ProbedModel, detector: Detector, own: OwnInput | None, settings: Mapping[str, int]) -> Recipe | None:
+    """What a detector reads; None if it reads weights. Refuses a detector that does not fit the model or the input."""
     if not isinstance(detector, PassDetector):
         return None
+    if not (model.shape.is_causal or detector.for_encoders):
+        raise BadInputError(
+            f"detector '{detector.name}' only makes sense for decoders, {model.record.name} attends to later tokens too"
+        )
     recipe = detector.recipe.configured(**settings)
-    return recipe if own is None else recipe.on(own)
+    chosen = recipe if own is None else recipe.on(own)
+    if chosen is None:
+        raise BadInputError(f"detector '{detector.name}' reads prompts of its own; leave tokens and texts out")
+    return chosen
+
+
+def _run_what_can_be_run(
+    model: ProbedModel,
+    detectors: Sequence[Detector],
+    recipe: Recipe | None,
+    seed: int,
+    progress: bool,
+    failures: dict[str, ProbeError],
+) -> dict[str, ProbeRun]:
+    """Runs of detectors with one recipe; if together they fail, one by one, and the failures are noted."""
+    try:
+        return _run_pass(model, detectors, recipe, progress) if recipe else _run_weights(model, detectors, seed)
+    except REASONS_TO_LEAVE_OUT as error:
+        if len(detectors) == 1:
+            failures[detectors[0].name] = error
+            return {}
+    alone = [_run_what_can_be_run(model, [one], recipe, seed, progress, failures) for one in detectors]
+    return {name: run for runs in alone for name, run in runs.items()}
 
 
 def _run_pass(model: ProbedModel, detectors: Sequence[Detector], recipe: Recipe, progress: bool) -> dict[str, ProbeRun]:

@@ -8,17 +8,26 @@ import torch
 from catalog.runs import ProbeRun
 from probes import forward, provenance, run
 from probes.attention import attention_implementation
-from probes.detectors import load, names
+from probes.detectors import load
 from probes.errors import BadInputError, InputTooShortError, UnknownDetectorError
 from probes.recipes.repeated_tokens import RepeatedTokens
 
+STREAMED = ["duplicate_token", "first_token", "induction", "previous_token"]
+
+
+def test_detectors_that_cannot_be_run_are_left_out_of_all_with_the_reason(tiny_llama):
+    results = run(tiny_llama, "all", tokens=[[5, 6, 7, 8], [5, 6, 7, 9]], progress=False)
+    assert "previous_token" in results
+    assert "has nothing to measure" in results.left_out["induction"]
+    assert "induction left out" in repr(results)
+
 
 def test_scores_equal_those_taken_from_eager_maps(tiny_llama):
-    results = run(tiny_llama, half_length=20, n_samples=6, progress=False)
+    results = run(tiny_llama, STREAMED, half_length=20, n_samples=6, progress=False)
     batch = RepeatedTokens(half_length=20, n_samples=6).batch(tiny_llama)
     with attention_implementation(tiny_llama.module, "eager"), torch.inference_mode():
         maps = torch.stack(tiny_llama.module(batch.tokens, output_attentions=True).attentions, dim=1)
-    for name in names():
+    for name in STREAMED:
         keys = load(name).key_positions(batch)
         counts = (keys >= 0)[:, None, None]
         taken = maps.gather(-1, keys.clamp(min=0)[:, None, None].expand(*maps.shape[:3], *keys.shape[1:]))
@@ -32,7 +41,7 @@ def test_all_detectors_share_one_forward_pass(tiny_llama, monkeypatch):
     monkeypatch.setattr(
         type(tiny_llama), "read", lambda self, tokens, is_real: (passes.append(len(tokens)), read(self, tokens))
     )
-    run(tiny_llama, half_length=10, n_samples=8, progress=False)
+    run(tiny_llama, STREAMED, half_length=10, n_samples=8, progress=False)
     assert passes == [8]
 
 
@@ -47,7 +56,7 @@ def test_chunks_of_samples_give_the_same_scores(tiny_llama, monkeypatch):
 
 def test_null_does_not_depend_on_what_else_is_measured(tiny_llama):
     alone = run(tiny_llama, "induction", half_length=10, n_samples=3, progress=False)["induction"].run
-    together = run(tiny_llama, half_length=10, n_samples=3, progress=False)["induction"].run
+    together = run(tiny_llama, STREAMED, half_length=10, n_samples=3, progress=False)["induction"].run
     assert torch.allclose(torch.tensor(alone.null_scores), torch.tensor(together.null_scores), atol=2e-6)
 
 
@@ -68,7 +77,7 @@ def test_record_holds_what_a_repetition_needs(tiny_llama):
 
 def test_own_tokens_and_texts_are_measured(tiny_llama):
     tokens = torch.tensor([[5, 6, 7, 5, 6, 7], [8, 9, 8, 9, 8, 9]])
-    record = run(tiny_llama, tokens=tokens, progress=False)["duplicate_token"].run
+    record = run(tiny_llama, "duplicate_token", tokens=tokens, progress=False)["duplicate_token"].run
     assert record.n_samples == 2
     assert record.inputs == "tokens given by the caller"
 
@@ -79,13 +88,13 @@ def test_own_tokens_and_texts_are_measured(tiny_llama):
         ({"detectors": ["inductoin"]}, UnknownDetectorError, "did you mean induction"),
         ({"detectors": []}, BadInputError, "no detector"),
         ({"tokens": [[1, 2], [3, 4]], "texts": ["a"]}, BadInputError, "both tokens and texts"),
-        ({"texts": ["a", "b"]}, BadInputError, "no tokenizer"),
+        ({"detectors": ["induction"], "texts": ["a", "b"]}, BadInputError, "no tokenizer"),
         ({"detectors": ["induction"], "tokens": [[1, 2, 3], [4, 5, 6]]}, InputTooShortError, "induction"),
-        ({"tokens": [[1], [2]]}, InputTooShortError, "at least"),
-        ({"tokens": [[1, 2, 1]]}, InputTooShortError, "1 sample"),
-        ({"n_samples": 1}, InputTooShortError, "1 sample"),
+        ({"detectors": ["induction"], "tokens": [[1], [2]]}, InputTooShortError, "at least"),
+        ({"detectors": ["induction"], "tokens": [[1, 2, 1]]}, InputTooShortError, "1 sample"),
+        ({"detectors": ["induction"], "n_samples": 1}, InputTooShortError, "1 sample"),
         ({"length": 5}, BadInputError, "without texts"),
-        ({"half_length": 70}, BadInputError, "140 positions, Tiny Llama is made for 128"),
+        ({"detectors": ["induction"], "half_length": 70}, BadInputError, "140 positions, Tiny Llama is made for 128"),
     ],
     ids=[
         "unknown",

@@ -3,12 +3,10 @@
 import re
 
 import pytest
-import torch
 
 from probes import load_model
 from probes.errors import BadInputError, InputTooShortError
 from probes.recipes.natural_text import NaturalText
-from probes.recipes.needle import Needle
 from probes.recipes.own_input import OwnInput
 from probes.recipes.prompts import Prompt, Prompts
 from probes.recipes.repeated_tokens import RepeatedTokens
@@ -30,32 +28,6 @@ class WordTokenizer:
 @pytest.fixture
 def model(tiny_llama):
     return load_model(tiny_llama.module, tokenizer=WordTokenizer(), name="Tiny Llama")
-
-
-def test_answer_tokens_are_copied_from_the_needle(model):
-    batch = Needle(n_words=60, n_samples=6).batch(model)
-    sample = torch.arange(6)[:, None]
-    answer, source = batch.marks["answer"], batch.marks["copied_from"]
-    exists = answer >= 0
-    assert torch.equal(source >= 0, exists)
-    same = batch.tokens[sample, answer.clamp(min=0)] == batch.tokens[sample, source.clamp(min=0)]
-    assert same[exists].all()
-    assert (source < answer)[exists].all()
-    assert torch.equal(answer.max(1).values, batch.last)
-    assert len({int(row[0]) for row in source}) > 1, "depths differ"
-
-
-def test_own_texts_become_haystacks_and_own_tokens_do_not(model):
-    own = OwnInput(texts=["One two three. Four five six. Seven eight nine. Ten eleven twelve."])
-    recipe = Needle(n_words=8, n_samples=2).on(own)
-    assert recipe.texts == tuple(own.texts)
-    assert recipe.batch(model).tokens.shape[0] == 2
-    assert Needle().on(OwnInput(tokens=[[1, 2], [3, 4]])) is None
-
-
-def test_haystack_that_is_too_short_is_refused(model):
-    with pytest.raises(BadInputError, match="fewer than 50 words"):
-        Needle(n_words=50, texts=("Short.",)).batch(model)
 
 
 def test_natural_text_is_cut_to_one_length_and_recorded(model):

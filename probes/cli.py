@@ -107,6 +107,8 @@ def run(
     except KeyboardInterrupt:
         raise InterruptedRunError from None
     _print_results(results, top, as_json)
+    for detector, reason in results.left_out.items():
+        typer.echo(f"left out: {detector}: {reason}", err=True)
     if folder is None:
         typer.echo("not recorded: this is not the standard run; to keep it, name a folder with --output", err=True)
     else:

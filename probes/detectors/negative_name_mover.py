@@ -24,7 +24,7 @@ class NegativeNameMover(NameEffect):
     name = "negative_name_mover"
     head_type = "negative_name_mover"
     sign = -1
-    threshold = 0.2
+    threshold = 0.25
     threshold_source = "our choice, that of name_mover; no paper sets one"
 
 

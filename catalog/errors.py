@@ -87,6 +87,12 @@ class SiteBuildError(CatalogError, RuntimeError):
     """The site could not be built; says which step failed and what to do."""
 
 
+class PictureError(CatalogError, ValueError):
+    """A picture cannot be drawn or written; says what to do."""
+
+    exit_code = 2
+
+
 def unknown_name_message(kind: str, wanted: str, known: Iterable[str]) -> str:
     """Sentence that says a name is unknown and which known names come near it.
 

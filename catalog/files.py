@@ -69,11 +69,24 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         OSError: it cannot be written; what was there is untouched.
     """
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file in one step, like write_text.
+
+    Args:
+        path: The file; its folder is made if it is missing.
+        content: The whole content.
+
+    Raises:
+        OSError: it cannot be written; what was there is untouched.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except BaseException:

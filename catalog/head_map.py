@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 
-from catalog.files import write_text
 from catalog.ids import HeadName
+from catalog.pictures import Picture, opening_tag, text_at
 from catalog.runs import ProbeRun, at
 
 GRID_WIDTH = 540
@@ -22,8 +21,6 @@ SMALLEST_WIDTH = 330
 LEFT, RIGHT, TOP = 58, 10, 24
 BELOW = 56
 """Room under the grid for the layer numbers and the legend."""
-DISPLAY_SCALE = 1.3
-"""How many pixels a unit may take at most: small models do not fill a wide screen."""
 TICK_STEPS = (1, 2, 5, 10, 20, 50, 100)
 FAINTEST = 0.07
 """Opacity of a head that scores nothing, so that every head can be seen and pointed at."""
@@ -33,33 +30,6 @@ POSITIVE = "var(--ha-cell, #17508f)"
 NEGATIVE = "var(--ha-cell-negative, #b4471f)"
 OUTLINE = 'stroke="currentColor" stroke-width="1.6"'
 N_SWATCHES = 5
-
-
-@dataclass(frozen=True)
-class HeadMap:
-    """A finished picture; notebooks show it, `save` writes it to a file."""
-
-    svg: str
-    caption: str
-
-    def _repr_svg_(self) -> str:
-        return self.svg
-
-    def save(self, path: str | Path) -> Path:
-        """Write the picture to an SVG file.
-
-        Args:
-            path: The file; its folder is made if it is missing.
-
-        Returns:
-            The file.
-
-        Raises:
-            OSError: the file cannot be written.
-        """
-        path = Path(path)
-        write_text(path, self.svg + "\n")
-        return path
 
 
 @dataclass(frozen=True)
@@ -118,7 +88,7 @@ class _Layout:
         return index * self.cell + self.side / 2
 
 
-def draw_head_map(run: ProbeRun, title: str | None = None) -> HeadMap:
+def draw_head_map(run: ProbeRun, title: str | None = None) -> Picture:
     """Picture of the scores of every head of a run; called heads carry an outline.
 
     Args:
@@ -133,17 +103,14 @@ def draw_head_map(run: ProbeRun, title: str | None = None) -> HeadMap:
     layout = _Layout(run.model.n_layers, run.model.n_heads, TOP + (24 if title else 0))
     height = layout.bottom + BELOW
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="ha-map" role="img" aria-label="{escape(caption)}" '
-        f'viewBox="0 0 {layout.width} {height}" font-family="system-ui, sans-serif" font-size="11" '
-        f'fill="currentColor" style="--ha-width:{layout.width};display:block;width:100%;'
-        f'max-width:{layout.width * DISPLAY_SCALE:.0f}px;height:auto">',
-        *([_text(LEFT, 16, title, "start")] if title else []),
+        opening_tag(layout.width, height, caption, "ha-map"),
+        *([text_at(LEFT, 16, title, "start")] if title else []),
         *_cells(run, layout),
         *_axes(layout),
         *_legend(run, layout),
         "</svg>",
     ]
-    return HeadMap("\n".join(parts), caption)
+    return Picture("\n".join(parts), caption)
 
 
 def describe(run: ProbeRun) -> str:
@@ -212,11 +179,11 @@ def cell_label(run: ProbeRun, name: HeadName) -> str:
 
 def _axes(layout: _Layout) -> Iterator[str]:
     for layer in _ticks(layout.n_layers, layout.cell, 40):
-        yield _text(LEFT + layout.middle(layer), layout.bottom + 15, layer, "middle")
+        yield text_at(LEFT + layout.middle(layer), layout.bottom + 15, layer, "middle")
     for head in _ticks(layout.n_heads, layout.cell, 20):
-        yield _text(LEFT - 7, layout.top + layout.middle(head) + 4, head, "end")
-    yield _text(LEFT - 7, layout.top - 9, "head", "end")
-    yield _text(LEFT - 7, layout.bottom + 15, "layer", "end")
+        yield text_at(LEFT - 7, layout.top + layout.middle(head) + 4, head, "end")
+    yield text_at(LEFT - 7, layout.top - 9, "head", "end")
+    yield text_at(LEFT - 7, layout.bottom + 15, "layer", "end")
 
 
 def _ticks(count: int, cell: int, room: int) -> range:
@@ -228,17 +195,13 @@ def _legend(run: ProbeRun, layout: _Layout) -> Iterator[str]:
     scale = _Scale.of(run)
     y = layout.bottom + 32
     low, high = scale.swatches()[0], scale.swatches()[-1]
-    yield _text(LEFT - 7, y + 11, "score", "end")
-    yield _text(LEFT + 12, y + 11, f"{low:.2g}".replace("-", "−"), "middle")
+    yield text_at(LEFT - 7, y + 11, "score", "end")
+    yield text_at(LEFT + 12, y + 11, f"{low:.2g}".replace("-", "−"), "middle")
     for index, score in enumerate(scale.swatches()):
         yield f'<rect x="{LEFT + 28 + index * 16}" y="{y}" width="14" height="14" {scale.fill(score)}/>'
-    yield _text(LEFT + 122, y + 11, f"{high:.2g}", "middle")
+    yield text_at(LEFT + 122, y + 11, f"{high:.2g}", "middle")
     if not run.called():
-        yield _text(LEFT + 150, y + 11, "no head is called", "start")
+        yield text_at(LEFT + 150, y + 11, "no head is called", "start")
         return
     yield f'<rect x="{LEFT + 150}" y="{y}" width="14" height="14" fill="none" {OUTLINE}/>'
-    yield _text(LEFT + 172, y + 11, "called", "start")
-
-
-def _text(x: float, y: float, text: object, anchor: str) -> str:
-    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}">{escape(str(text))}</text>'
+    yield text_at(LEFT + 172, y + 11, "called", "start")

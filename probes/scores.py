@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.files import runs_folder
-from catalog.head_map import HeadMap, draw_head_map
+from catalog.head_map import draw_head_map
 from catalog.ids import HeadName
 from catalog.models import Paper
+from catalog.pictures import Picture, side_by_side
 from catalog.registry import Registry
 from catalog.runs import ProbeRun, at, read_run, write_run
+from probes.comparison import Comparison
 from probes.errors import RunNotSavedError
+from probes.roles import Roles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,9 +106,9 @@ class HeadScores:
         """All heads as a table.
 
         Returns:
-            One row a head that has a score, highest first; columns model, detector, family, unit, layer, head, score,
-            standard_error, null_score, q_value, is_called, rank (1 for the highest) and percentile (share of heads
-            that score no higher, times 100).
+            One row a head that has a score, highest first; columns model, layer, head, detector, score, error
+            (standard error), null, q_value, called, family, unit, rank (1 for the highest) and percentile (share of
+            heads that score no higher, times 100).
         """
         import pandas as pd
 
@@ -114,24 +117,24 @@ class HeadScores:
         frame = pd.DataFrame(
             {
                 "model": self.run.model.name,
-                "detector": self.run.probe,
-                "family": self.run.family,
-                "unit": self.run.unit,
                 "layer": [name.layer for name in names],
                 "head": [name.head for name in names],
+                "detector": self.run.probe,
                 "score": [score.score for score in scores],
-                "standard_error": [score.standard_error for score in scores],
-                "null_score": [score.null_score for score in scores],
+                "error": [score.standard_error for score in scores],
+                "null": [score.null_score for score in scores],
                 "q_value": [score.q_value for score in scores],
-                "is_called": [score.is_called for score in scores],
+                "called": [score.is_called for score in scores],
+                "family": self.run.family,
+                "unit": self.run.unit,
             }
         )
         frame["rank"] = frame["score"].rank(method="min", ascending=False).astype(int)
         frame["percentile"] = 100 * frame["score"].rank(method="max", pct=True)
         return frame
 
-    def plot(self) -> HeadMap:
-        """Layer × head picture; a notebook shows it, `.save("map.svg")` writes it.
+    def plot(self) -> Picture:
+        """Layer × head picture; a notebook shows it, `.save("map.svg")` or `.save("map.png")` writes it.
 
         Returns:
             The picture.
@@ -207,6 +210,49 @@ class Results(Mapping[str, HeadScores]):
         import pandas as pd
 
         return pd.concat([scores.to_frame() for scores in self.values()], ignore_index=True)
+
+    def plot(self, detector: str | None = None) -> Picture:
+        """Layer × head picture; a notebook shows it, `.save("map.svg")` or `.save("map.png")` writes it.
+
+        Args:
+            detector: The detector to draw; left out, all of them side by side.
+
+        Returns:
+            The picture.
+
+        Raises:
+            KeyError: this detector was not run.
+            PictureError: no detector was run.
+        """
+        if detector is not None:
+            return self[detector].plot()
+        pictures = [draw_head_map(scores.run, title=name) for name, scores in self.items()]
+        return side_by_side(pictures, f"{len(pictures)} detectors: " + " ".join(one.caption for one in pictures))
+
+    def compare(self, other: Results) -> Comparison:
+        """Scores beside those of another model, or of another revision of the same.
+
+        Args:
+            other: Its results.
+
+        Returns:
+            A comparison under each detector that both have: `to_frame()`, `summary()`, `plot()`.
+
+        Raises:
+            BadInputError: they share no detector.
+        """
+        return Comparison(self._runs(), other._runs())
+
+    def roles(self) -> Roles:
+        """What each head is called, strongest type first, with ties and contradictions.
+
+        Returns:
+            The heads that any detector calls.
+        """
+        return Roles(self._runs())
+
+    def _runs(self) -> dict[str, ProbeRun]:
+        return {name: scores.run for name, scores in self.items()}
 
     def save(self, folder: Path | None = None) -> list[tuple[Path, bool]]:
         """Write every run; see HeadScores.save.

@@ -44,8 +44,11 @@ ORDER = [
     {"recipes", "forward", "effective_embedding", "interventions"},
     {"detectors"},
     {"measure", "provenance"},
-    {"scores", "service"},
-    {"cli"},
+    {"comparison", "roles"},
+    {"scores", "finished"},
+    {"service"},
+    {"sweep"},
+    {"cli", "pages"},
 ]
 """Parts of the probes; none imports a part of a later line while it is itself imported."""
 

@@ -88,7 +88,7 @@ def test_text_of_a_run_is_escaped(make_run, hostile):
 
 def test_notebook_and_file_get_the_same_picture(make_run, tmp_path):
     picture = draw_head_map(make_run())
-    assert picture._repr_svg_() == picture.svg
+    assert picture._repr_svg_() == picture._repr_html_() == picture.svg
     assert picture.save(tmp_path / "new" / "map.svg").read_text(encoding="utf-8") == picture.svg + "\n"
 
 

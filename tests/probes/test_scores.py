@@ -76,3 +76,17 @@ def test_folder_that_cannot_be_written_is_named(scores, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(RunNotSavedError, match="--output"):
         scores.save(tmp_path / "file")
+
+
+def test_frame_of_all_detectors_is_tidy(tiny_llama):
+    frame = run(tiny_llama, ["induction", "first_token"], half_length=9, n_samples=3, progress=False).to_frame()
+    columns = "model layer head detector score error null q_value called family unit rank percentile"
+    assert list(frame.columns) == columns.split()
+    assert frame.groupby("detector").size().to_dict() == {"first_token": 8, "induction": 8}
+    assert frame[frame["detector"] == "induction"]["rank"].min() == 1
+
+
+def test_all_detectors_are_drawn_in_one_picture(tiny_llama):
+    results = run(tiny_llama, ["induction", "first_token"], half_length=9, n_samples=3, progress=False)
+    assert results.plot().svg.count("<title>L0H0:") == 2
+    assert results.plot("induction") == results["induction"].plot()

@@ -41,26 +41,36 @@ class EffectRun(Record):
     seed: int = Field(description="Seed of the inputs and of the random heads.")
     baseline: list[FiniteFloat] = Field(min_length=2, description="Metric of the untouched model, by sample.")
     ablated: list[FiniteFloat] = Field(min_length=2, description="Metric without the heads, by sample.")
-    random: list[FiniteFloat] = Field(min_length=2, description="Metric without random heads, mean by draw.")
+    random: list[list[FiniteFloat]] = Field(
+        min_length=2, description="Metric without random heads, by draw of as many heads, then by sample."
+    )
     provenance: Provenance = Field(description="How the run came about.")
 
     @model_validator(mode="after")
     def _samples_fit(self) -> Self:
-        if len(self.ablated) != len(self.baseline):
-            raise ValueError(f"{len(self.ablated)} ablated samples for {len(self.baseline)} of the baseline")
+        counts = sorted({len(samples) for samples in (self.baseline, self.ablated, *self.random)})
+        if len(counts) != 1:
+            raise ValueError(f"baseline, ablated and random hold {counts} samples; all need the same")
         return self
 
     @property
     def change(self) -> float:
         """Metric without the heads, less the metric without as many random heads."""
-        return fmean(self.ablated) - fmean(self.random)
+        return fmean(self._differences)
 
     @property
     def interval(self) -> Interval:
-        """Where the change lies with 95 % confidence: samples and random draws vary, as normal and independent."""
-        error = (_squared_error(self.ablated) + _squared_error(self.random)) ** 0.5
+        """Where the change lies with 95 % confidence; both the samples and the draws of random heads vary."""
+        by_draw = [fmean(samples) for samples in self.random]
+        error = (_squared_error(self._differences) + _squared_error(by_draw)) ** 0.5
         reach = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * error
         return Interval(low=self.change - reach, high=self.change + reach)
+
+    @property
+    def _differences(self) -> list[float]:
+        """By sample, the metric without the heads less its mean over the draws."""
+        means = [fmean(draws) for draws in zip(*self.random, strict=True)]
+        return [without - beside for without, beside in zip(self.ablated, means, strict=True)]
 
 
 def _squared_error(values: list[float]) -> float:

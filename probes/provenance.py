@@ -17,28 +17,28 @@ PASSED_OVER = frozenset({"errors", "detectors"})
 """Modules that decide no number: what errors say, and which detectors there are."""
 
 
-def code_sha256(detector: str) -> str:
-    """Hash of the source files that decide the numbers of a detector: its own, and all that it and measure import.
+def code_sha256(module: str) -> str:
+    """Hash of the source files that decide the numbers of a detector or effect: its own, and all that is imported.
 
     Args:
-        detector: Its name.
+        module: Its module below the package, such as "detectors.induction".
 
     Returns:
         SHA-256 in hexadecimal digits; the same whatever the line ends of the checkout.
     """
     digest = hashlib.sha256()
-    for path in sorted(_decisive_files(detector)):
+    for path in sorted(_decisive_files(module)):
         digest.update((PACKAGE / path).read_text(encoding="utf-8").encode())
     return digest.hexdigest()
 
 
-def _decisive_files(detector: str) -> set[str]:
-    """Paths below the package, of the detector, the roots and everything of ours that they import."""
-    waiting, found = [*ROOTS, f"detectors.{detector}"], set()
+def _decisive_files(module: str) -> set[str]:
+    """Paths below the package, of the module, the roots and everything of ours that they import."""
+    waiting, found = [*ROOTS, module], set()
     while waiting:
-        module = waiting.pop()
-        path = f"{module.replace('.', '/')}.py"
-        if module in PASSED_OVER or path in found or not (PACKAGE / path).is_file():
+        name = waiting.pop()
+        path = f"{name.replace('.', '/')}.py"
+        if name in PASSED_OVER or path in found or not (PACKAGE / path).is_file():
             continue
         found.add(path)
         waiting += _imported((PACKAGE / path).read_text(encoding="utf-8"))
@@ -52,11 +52,11 @@ def _imported(source: str) -> list[str]:
     return sorted(name.removeprefix("probes.") for name in names if name.startswith("probes."))
 
 
-def provenance(detector: str, *, seconds: float, device: str, dtype: str, attention: str) -> Provenance:
+def provenance(module: str, *, seconds: float, device: str, dtype: str, attention: str) -> Provenance:
     """Record of how a run came about, made when it ends.
 
     Args:
-        detector: Name of the detector.
+        module: Module of the detector or effect, such as "detectors.induction".
         seconds: Wall time of the measurement in seconds.
         device: Where the model ran.
         dtype: Number format of the weights.
@@ -69,7 +69,7 @@ def provenance(detector: str, *, seconds: float, device: str, dtype: str, attent
         created=datetime.now(UTC).replace(microsecond=0),
         seconds=round(seconds, 2),
         headatlas=version("headatlas"),
-        code_sha256=code_sha256(detector),
+        code_sha256=code_sha256(module),
         python=platform.python_version(),
         torch=version("torch"),
         transformers=version("transformers"),

@@ -87,7 +87,7 @@ def make_effect(make_run):
             "seed": 0,
             "baseline": [5.0, 5.1, 4.9],
             "ablated": [level, level + 0.1, level - 0.1],
-            "random": [4.9, 5.0, 4.8],
+            "random": [[4.9, 5.0, 4.8], [5.0, 5.1, 4.9]],
             "provenance": run.provenance,
         }
         return EffectRun.model_validate(values | changes)

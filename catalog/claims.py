@@ -17,7 +17,7 @@ from catalog.ids import HeadName
 from catalog.models import Claim, EffectClaim, HeadsClaim, Paper, ShareClaim, UntestableClaim
 from catalog.rankings import area_under_curve, chance_of, rank_correlation, recall_at_n
 from catalog.registry import Registry
-from catalog.runs import MeasuredModel, ProbeRun
+from catalog.runs import MeasuredModel, ProbeRun, at
 
 GOOD_AUROC, GOOD_RECALL = 0.9, 0.5
 """From here on, together, the named heads count as found again."""
@@ -141,11 +141,10 @@ def _heads_outcome(claim: HeadsClaim, run: ProbeRun) -> _Outcome:
 def _scores_by_unit(claim: HeadsClaim, run: ProbeRun) -> dict[HeadName, float]:
     """Score of every query head, or of every key-value head: that of the strongest query head which reads it."""
     group = 1 if claim.unit == "query head" else run.model.n_heads // run.model.n_key_value_heads
-    return {
-        HeadName(layer, start // group): max(row[start : start + group])
-        for layer, row in enumerate(run.scores)
-        for start in range(0, run.model.n_heads, group)
-    }
+    scores: dict[HeadName, list[float]] = {}
+    for layer, head in run.heads():
+        scores.setdefault(HeadName(layer, head // group), []).append(run.score(HeadName(layer, head)))
+    return {name: max(of_group) for name, of_group in scores.items()}
 
 
 def _ranking_numbers(claim: HeadsClaim, named: list[float], others: list[float]) -> dict[str, float]:
@@ -188,9 +187,9 @@ def _share_outcome(claim: ShareClaim, run: ProbeRun) -> _Outcome:
 def _n_called(run: ProbeRun, errors: float) -> int:
     """Heads beyond the null that reach the threshold when every score is moved by so many standard errors."""
     return sum(
-        run.scores[layer][head] + errors * run.standard_errors[layer][head] >= run.threshold
-        and run.q_values[layer][head] <= run.false_discovery_rate
-        for layer, head in run.heads()
+        run.score(name) + errors * at(run.standard_errors, name) >= run.threshold
+        and at(run.q_values, name) <= run.false_discovery_rate
+        for name in run.heads()
     )
 
 

@@ -192,7 +192,12 @@ def _close(left: Matrix, right: Matrix) -> bool:
 
 def run_path(folder: Path, run: ProbeRun) -> Path:
     """File of a run below the folder of all runs."""
-    return folder / run.model.slug / f"{run.probe}.json"
+    return run_path_of(folder, run.model.slug, run.probe)
+
+
+def run_path_of(folder: Path, slug: str, probe: str) -> Path:
+    """File that the run of one detector on one model has, or would have."""
+    return folder / slug / f"{probe}.json"
 
 
 def write_run(folder: Path, run: ProbeRun) -> tuple[Path, bool]:

@@ -14,12 +14,14 @@ from probes.errors import MissingPackageError
 
 if TYPE_CHECKING:
     from probes.adapters._loading import load_model
+    from probes.finished import FinishedRuns
     from probes.scores import HeadScores, Results
     from probes.service import run
 
-__all__ = ["HeadScores", "Results", "load_model", "run"]
+__all__ = ["FinishedRuns", "HeadScores", "Results", "load_model", "run"]
 
 _HOMES = {
+    "FinishedRuns": "probes.finished",
     "HeadScores": "probes.scores",
     "Results": "probes.scores",
     "load_model": "probes.adapters._loading",

@@ -13,13 +13,26 @@ import typer
 
 import probes
 from probes import detectors
-from probes.errors import BadInputError, InterruptedRunError, RunNotSavedError
-from probes.standard import DTYPE, HALF_LENGTH, N_SAMPLES, SEED
+from probes import sweep as sweeps
+from probes.errors import BadInputError, InterruptedRunError, InterruptedSweepError, RunNotSavedError
+from probes.standard import DTYPE, DTYPE_NAMES, HALF_LENGTH, N_SAMPLES, SEED
+from probes.sweep import Engine
 
 if TYPE_CHECKING:
+    from probes.finished import FinishedRuns
     from probes.scores import HeadScores, Results
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+TrustRemoteCode = Annotated[
+    bool, typer.Option("--trust-remote-code", help="Run Python code that the model brings along.")
+]
+AllowPickle = Annotated[
+    bool, typer.Option("--allow-pickle", help="Load weights that are pickles where there are no safetensors.")
+]
+
+ALL = "all"
+"""Stands for all detectors that can be run."""
 
 app = typer.Typer(help="Measure attention heads of a model.", no_args_is_help=True)
 
@@ -60,7 +73,7 @@ def describe(name: Annotated[str, typer.Argument(help="Name of a detector.")]) -
 def run(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[DETECTOR]...", help="Detectors to run; all of them if none is named."),
+        typer.Argument(metavar="[DETECTOR]...", help='Detectors to run; "all", or none named: all that can be run.'),
     ] = None,
     model: Annotated[str, typer.Option(help="demo, a Hugging Face id, a folder, or a .gguf file.")] = "demo",
     revision: Annotated[str | None, typer.Option(help="Commit, branch or tag on the hub.")] = None,
@@ -72,7 +85,10 @@ def run(
     n_samples: Annotated[int, typer.Option("--samples", help="Number of random samples.")] = N_SAMPLES,
     seed: Annotated[int, typer.Option(help="Seed of the random tokens and of the null.")] = SEED,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    dtype: Annotated[str, typer.Option(help="Number format: float32, bfloat16 or float16.")] = DTYPE,
+    dtype: Annotated[str, typer.Option(help="Number format: fp32, bf16 or fp16.")] = DTYPE,
+    trust_remote_code: TrustRemoteCode = False,
+    allow_pickle: AllowPickle = False,
+    measure_again: Annotated[bool, typer.Option("--again", help="Measure what is finished already once more.")] = False,
     name: Annotated[str | None, typer.Option(help="Name to record for the model.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder of all runs; data/runs if left out.")] = None,
     top: Annotated[int, typer.Option(help="How many heads to print.")] = 10,
@@ -81,38 +97,114 @@ def run(
     """Measure every head of a model and record the run. Example: headatlas probe run induction --model demo.
 
     The standard run (random tokens, no other settings) goes to data/runs/<model>/<detector>.json. Any other run is
-    only recorded with --output, so that it does not take the place of the standard one.
+    only recorded with --output, so that it does not take the place of the standard one. Every run is written as soon as
+    it is finished; the same command again goes on where it was stopped.
     """
     from catalog.files import runs_folder
 
-    for detector in names or []:
-        detectors.describe(detector)
+    wanted = _wanted(names)
     standard = (HALF_LENGTH, N_SAMPLES, SEED, DTYPE)
+    dtype = DTYPE_NAMES.get(dtype, dtype)
     is_standard = texts is None and (half_length, n_samples, seed, dtype) == standard
     folder = output or (runs_folder() if is_standard else None)
     samples = None if texts is None else _read_lines(texts)
     if folder is not None:
         _check_writable(folder)
+    keep = _keep(folder, measure_again=measure_again)
     try:
-        loaded = probes.load_model(model, revision=revision, device=device, dtype=dtype, name=name)
+        loaded = probes.load_model(
+            model,
+            revision=revision,
+            device=device,
+            dtype=dtype,
+            name=name,
+            trust_remote_code=trust_remote_code,
+            allow_pickle=allow_pickle,
+        )
         results = probes.run(
             loaded,
-            names or None,
+            wanted,
             texts=samples,
             length=length,
             half_length=half_length,
             n_samples=n_samples,
             seed=seed,
+            keep=keep,
         )
     except KeyboardInterrupt:
-        raise InterruptedRunError from None
+        raise InterruptedRunError(folder, keep.n_finished if keep else 0) from None
     _print_results(results, top, as_json)
     for detector, reason in results.left_out.items():
         typer.echo(f"left out: {detector}: {reason}", err=True)
     if folder is None:
         typer.echo("not recorded: this is not the standard run; to keep it, name a folder with --output", err=True)
-    else:
-        _save(results, folder)
+
+
+@app.command("sweep")
+def sweep(
+    models: Annotated[
+        Path, typer.Option(help="Text file with one model a line; Hugging Face ids may end in @revision.")
+    ],
+    wanted: Annotated[str, typer.Option("--detectors", help='"all", or names with commas between them.')] = ALL,
+    output: Annotated[Path, typer.Option(help="Folder of the sweep.")] = Path("sweep"),
+    engine: Annotated[Engine, typer.Option(help="This process, or workers of Ray.")] = Engine.HERE,
+    n_workers: Annotated[int, typer.Option("--workers", min=1, help="Models at the same time, with Ray.")] = 2,
+    half_length: Annotated[int, typer.Option(help="Random tokens that are repeated.")] = HALF_LENGTH,
+    n_samples: Annotated[int, typer.Option("--samples", help="Number of random samples.")] = N_SAMPLES,
+    seed: Annotated[int, typer.Option(help="Seed of the random tokens and of the null.")] = SEED,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    dtype: Annotated[str, typer.Option(help="Number format: fp32, bf16 or fp16.")] = DTYPE,
+    trust_remote_code: TrustRemoteCode = False,
+    allow_pickle: AllowPickle = False,
+) -> None:
+    """Measure many models. Example: headatlas probe sweep --models models.txt --engine ray --output sweep.
+
+    Runs go to <output>/runs, the outcome of every model to <output>/sweep.json. The same command again does only what
+    is missing. Exit code 1 if a model failed.
+    """
+    names = _wanted([name.strip() for name in wanted.split(",") if name.strip()])
+    settings = sweeps.Settings(
+        output=output,
+        detectors=None if names is None else tuple(names),
+        half_length=half_length,
+        n_samples=n_samples,
+        seed=seed,
+        device=device,
+        dtype=dtype,
+        trust_remote_code=trust_remote_code,
+        allow_pickle=allow_pickle,
+    )
+    wanted_models = sweeps.read_models(models)
+    _check_writable(output)
+    try:
+        outcomes = sweeps.sweep(wanted_models, settings, engine=engine, n_workers=n_workers, say=typer.echo)
+    except KeyboardInterrupt:
+        raise InterruptedSweepError(output) from None
+    if any(outcome.status == "failed" for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+@app.command("plot")
+def plot(
+    run_file: Annotated[Path, typer.Argument(metavar="RUN", help="JSON file of a run.")],
+    output: Annotated[Path, typer.Option(help="The picture, ending in .svg or .png.")],
+) -> None:
+    """Draw a recorded run. Example: headatlas probe plot data/runs/gpt2/induction.json --output induction.svg."""
+    typer.echo(probes.HeadScores.load(run_file).plot().save(output))
+
+
+def _wanted(names: list[str] | None) -> list[str] | None:
+    """Names that exist, or None for all."""
+    wanted = None if names in (None, [], [ALL]) else names
+    for detector in wanted or []:
+        detectors.describe(detector)
+    return wanted
+
+
+def _keep(folder: Path | None, *, measure_again: bool) -> FinishedRuns | None:
+    if folder is None:
+        return None
+    return probes.FinishedRuns(folder, say=lambda line: typer.echo(line, err=True), measure_again=measure_again)
 
 
 def _read_lines(path: Path) -> Sequence[str]:
@@ -165,8 +257,3 @@ def _print_scores(scores: HeadScores, top: int) -> None:
             "yes" if score.is_called else "no",
         )
     Console().print(table, "")
-
-
-def _save(results: Results, folder: Path) -> None:
-    for path, is_new in results.save(folder):
-        typer.echo(f"{'written' if is_new else 'confirmed, nothing changed'}: {path}", err=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import ClassVar
 
 from catalog.errors import HeadAtlasError, unknown_name_message
 
@@ -10,17 +11,30 @@ class ProbeError(HeadAtlasError):
     """Base of all errors that the probes raise on purpose."""
 
 
-class UnknownDetectorError(ProbeError, KeyError):
-    """No detector carries this name; names the nearest ones."""
+class UnknownNameError(ProbeError, KeyError):
+    """Nothing of a kind carries this name; names the nearest ones."""
 
     exit_code = 2
+    kind: ClassVar[str]
 
     def __init__(self, wanted: str, known: Iterable[str]) -> None:
         self.wanted = wanted
-        super().__init__(unknown_name_message("detector", wanted, known))
+        super().__init__(unknown_name_message(self.kind, wanted, known))
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class UnknownDetectorError(UnknownNameError):
+    """No detector carries this name."""
+
+    kind = "detector"
+
+
+class UnknownEffectError(UnknownNameError):
+    """No effect carries this name."""
+
+    kind = "effect"
 
 
 class ModelNotFoundError(ProbeError, FileNotFoundError):
@@ -39,6 +53,24 @@ class ModelCacheError(ProbeError, OSError):
     def __init__(self, folder: Path, reason: str) -> None:
         self.folder = folder
         super().__init__(f"{folder}: cannot keep the weights ({reason}); free some space, or set XDG_CACHE_HOME")
+
+
+class UntrustedModelError(ProbeError, ValueError):
+    """Loading the model could run somebody's code, which nobody asked for."""
+
+    exit_code = 2
+
+    @classmethod
+    def for_code(cls, name: str) -> "UntrustedModelError":
+        """The model brings Python code of its own."""
+        way_out = "read it first, then load the model with trust_remote_code=True or --trust-remote-code"
+        return cls(f"model '{name}' brings Python code of its own, which is not run unasked; {way_out}")
+
+    @classmethod
+    def for_pickles(cls, name: str) -> "UntrustedModelError":
+        """The weights are pickles."""
+        way_out = "if you trust their source, load them with allow_pickle=True or --allow-pickle"
+        return cls(f"model '{name}' has no safetensors, and pickles can run code; {way_out}")
 
 
 class UnsupportedModelError(ProbeError, ValueError):
@@ -71,11 +103,36 @@ class MissingPackageError(ProbeError, ImportError):
         super().__init__(f"{package} is not installed; run: pip install 'headatlas[{extra}]'")
 
 
+class NotEnoughMemoryError(ProbeError, RuntimeError):
+    """Not even one sample fits into memory."""
+
+    def __init__(self, device: str, length: int) -> None:
+        self.device, self.length = device, length
+        way_out = "shorten the input, choose --dtype bfloat16, or a device with more memory"
+        super().__init__(f"one sample of {length} tokens does not fit into the memory of {device}; {way_out}")
+
+
 class InterruptedRunError(ProbeError):
     """Ctrl-C in the middle of a run."""
 
-    def __init__(self) -> None:
-        super().__init__("interrupted; no file was written, run the same command again to start over")
+    exit_code = 130
+    """As shells have it for a process that Ctrl-C ended."""
+
+    def __init__(self, folder: Path | None, n_finished: int) -> None:
+        self.folder, self.n_finished = folder, n_finished
+        where = f"{n_finished} detectors are finished and kept in {folder}" if n_finished else "no file was written"
+        way_on = "run the same command again to go on" if n_finished else "run the same command again to start over"
+        super().__init__(f"interrupted; {where}, {way_on}")
+
+
+class InterruptedSweepError(ProbeError):
+    """Ctrl-C in the middle of a sweep."""
+
+    exit_code = 130
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(f"interrupted; what is finished is kept in {folder}, run the same command again to go on")
 
 
 class RunNotSavedError(ProbeError, OSError):

@@ -5,19 +5,23 @@ from contextlib import contextmanager
 
 import torch
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 from torch import Tensor
 
 from probes.adapters.base import ProbedModel
 from probes.attention import reading
 from probes.calls import AttentionCall, check_layer
-from probes.errors import UnsupportedModelError
+from probes.errors import NotEnoughMemoryError, UnsupportedModelError
 from probes.inputs import TokenBatch
 from probes.readouts.base import FinalReadOut, ReadOut
 from probes.shapes import Reading
 
 TOKENS_AT_ONCE = 1024
 """Positions in one forward pass; more would only take more memory."""
+
+
+OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")
+"""What torch says when memory runs out without an error of its own for it."""
 
 
 class PassReader:
@@ -82,7 +86,11 @@ def _that_share_work(read_outs: Sequence[ReadOut]) -> list[list[int]]:
 
 
 def read(
-    model: ProbedModel, batch: TokenBatch, read_outs: Sequence[ReadOut | FinalReadOut], *, progress: bool = False
+    model: ProbedModel,
+    batch: TokenBatch,
+    read_outs: Sequence[ReadOut | FinalReadOut],
+    *,
+    progress: Progress | bool = False,
 ) -> list[Reading]:
     """Run a model over all samples and read.
 
@@ -90,20 +98,66 @@ def read(
         model: The model.
         batch: What it reads.
         read_outs: What is read.
-        progress: Show a progress bar on standard error.
+        progress: Show a progress bar on standard error, among those of a display or on its own.
 
     Returns:
         For each read-out, shape (sample, layer, head, ...), or (sample, ...) for those of the final residual.
 
     Raises:
         UnsupportedModelError: the attention of a layer, or the final norm, cannot be read.
+        NotEnoughMemoryError: not even one sample fits into memory.
     """
-    n_at_once = max(1, TOKENS_AT_ONCE // batch.tokens.shape[1])
-    chunks = [slice(start, start + n_at_once) for start in range(0, len(batch.tokens), n_at_once)]
-    console = Console(stderr=True)
-    bar = track(chunks, "Measuring heads", console=console, disable=not progress, transient=True)
-    parts = [_read_chunk(model, batch, read_outs, chunk) for chunk in bar]
+    with _display(progress) as bars:
+        bar = bars.add_task("Measuring heads", total=len(batch.tokens))
+        parts = []
+        for chunk, part in _read_chunks(model, batch, read_outs):
+            parts.append(part)
+            bars.update(bar, completed=chunk.stop)
+        bars.remove_task(bar)
     return [torch.cat(column) for column in zip(*parts, strict=True)]
+
+
+@contextmanager
+def _display(progress: Progress | bool) -> Iterator[Progress]:
+    """The display that a bar is added to; a new one, shown or not, unless there is one already."""
+    if isinstance(progress, Progress):
+        yield progress
+        return
+    with Progress(console=Console(stderr=True), transient=True, disable=not progress) as own:
+        yield own
+
+
+def _read_chunks(
+    model: ProbedModel, batch: TokenBatch, read_outs: Sequence[ReadOut | FinalReadOut]
+) -> Iterator[tuple[slice, list[Reading]]]:
+    """Samples and what was read off them, as many at once as fit into memory."""
+    start, n_samples = 0, len(batch.tokens)
+    n_at_once = max(1, TOKENS_AT_ONCE // batch.tokens.shape[1])
+    while start < n_samples:
+        chunk = slice(start, min(start + n_at_once, n_samples))
+        try:
+            part = _read_chunk(model, batch, read_outs, chunk)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            if chunk.stop - start == 1:
+                raise NotEnoughMemoryError(str(model.device), batch.tokens.shape[1]) from error
+            n_at_once = (chunk.stop - start) // 2
+            continue
+        yield chunk, part
+        start = chunk.stop
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error says that memory ran out, on a GPU or for torch's allocator on the CPU.
+
+    Args:
+        error: What torch raised.
+
+    Returns:
+        True if a smaller batch may help.
+    """
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in OUT_OF_MEMORY)
 
 
 def _read_chunk(
@@ -114,6 +168,8 @@ def _read_chunk(
     reader = PassReader(of_layers)
     with reading(model.module, reader), _final_residual(model, is_wanted=bool(of_residual)) as residual:
         model.read(batch.tokens[chunk], None if batch.lengths is None else batch.is_real[chunk])
+    if residual and not residual[0].isfinite().all():
+        raise UnsupportedModelError("the final residual is not a number; try a wider number format")
     from_layers = iter([reader.all_layers(number, model.shape.n_layers) for number in range(len(of_layers))])
     from_residual = iter([read_out.read_residual(residual[0]).cpu() for read_out in of_residual])
     return [next(from_layers if isinstance(read_out, ReadOut) else from_residual) for read_out in read_outs]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
+from rich.progress import Progress
 
 from probes.adapters.base import ProbedModel
 from probes.detectors.base import PassDetector, Samples, WeightDetector
@@ -13,7 +14,7 @@ from probes.shapes import SampleScores
 
 
 def measure(
-    model: ProbedModel, detectors: Sequence[PassDetector], batch: TokenBatch, *, progress: bool = False
+    model: ProbedModel, detectors: Sequence[PassDetector], batch: TokenBatch, *, progress: Progress | bool = False
 ) -> dict[str, Samples]:
     """Scores of every head on every sample.
 
@@ -21,7 +22,7 @@ def measure(
         model: The model.
         detectors: What to measure.
         batch: What the model reads.
-        progress: Show a progress bar on standard error.
+        progress: Show a progress bar on standard error, among those of a display or on its own.
 
     Returns:
         Samples by name of the detector.

@@ -1,35 +1,27 @@
 """One request in, one ProbeRun for each detector out; Python and the command line both come through here."""
 
-import math
-import time
 from collections.abc import Mapping, Sequence
 
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from catalog.runs import Matrix, ProbeRun
 from probes import detectors as registry
 from probes.adapters.base import ProbedModel
-from probes.attention import IMPLEMENTATION
-from probes.detectors.base import Detector, PassDetector, Samples, WeightDetector
-from probes.errors import BadInputError, InputTooShortError, ProbeError, SelfCheckError, UnsupportedModelError
-from probes.inputs import TokenBatch
-from probes.measure import measure, measure_weights
-from probes.provenance import provenance
+from probes.detectors.base import Detector, PassDetector
+from probes.errors import BadInputError
+from probes.finished import FinishedRuns
 from probes.recipes.base import Recipe
 from probes.recipes.own_input import OwnInput
 from probes.scores import HeadScores, Results
-from probes.shapes import LayerHead
+from probes.session import Session
 from probes.standard import HALF_LENGTH, N_SAMPLES, SEED
-from probes.statistics import FALSE_DISCOVERY_RATE, mean_and_standard_error, q_values
 
-DECIMALS = 6
-"""Decimals of a recorded score."""
+N_NAMED = 3
+"""Detectors of a group that the progress bar names."""
 
 ALL = "all"
 """Stands for all detectors."""
-
-REASONS_TO_LEAVE_OUT = (BadInputError, InputTooShortError, SelfCheckError, UnsupportedModelError)
-"""Errors for which a detector is left out where all are asked for, and the others go on."""
 
 
 def run(
@@ -42,6 +34,7 @@ def run(
     half_length: int = HALF_LENGTH,
     n_samples: int = N_SAMPLES,
     seed: int = SEED,
+    keep: FinishedRuns | None = None,
     progress: bool = True,
 ) -> Results:
     """Measure every head of a model with one or more detectors; those with the same inputs share their passes.
@@ -56,7 +49,9 @@ def run(
         half_length: Length of the random sequence that is repeated, in tokens.
         n_samples: Number of samples that a recipe makes.
         seed: Seed of the inputs and of the null.
-        progress: Show a progress bar on standard error.
+        keep: Where runs are written as they finish, and taken from if they answer the same question; left out, nothing
+            is written, and the results have a method `save`.
+        progress: Show progress bars on standard error, with the time left.
 
     Returns:
         Scores by name of the detector.
@@ -66,25 +61,45 @@ def run(
         InputTooShortError: the input is too short for a detector.
         BadInputError: the input cannot be used, or a detector that was named does not fit the model or the input.
         UnsupportedModelError: the attention of a layer cannot be read, or the weights of a head.
+        NotEnoughMemoryError: not even one sample fits into memory.
+        RunNotSavedError: a run cannot be written where `keep` says.
     """
     own = OwnInput(tokens, texts, length, seed) if (tokens, texts, length) != (None, None, None) else None
     settings = {"half_length": half_length, "n_samples": n_samples, "seed": seed}
     wanted = _wanted(detectors)
-    failures: dict[str, ProbeError] = {}
-    recipes: dict[Detector, Recipe | None] = {}
-    for detector in wanted:
+    with _bars(is_shown=progress) as bars:
+        session = Session(model, seed, is_strict=not _is_all(detectors), keep=keep, bars=bars)
+        recipes = _recipes(session, wanted, own, settings)
+        overall = bars.add_task("All detectors", total=len(recipes))
+        for recipe in dict.fromkeys(recipes.values()):
+            together = [detector for detector, its in recipes.items() if its == recipe]
+            for some in [together] if recipe else [[one] for one in together]:
+                bars.update(overall, description=", ".join(one.name for one in some[:N_NAMED]))
+                session.run_group(some, recipe)
+                bars.advance(overall, len(some))
+    if not session.found:
+        raise next(iter(session.failures.values()))
+    scores = {one.name: HeadScores(session.found[one.name]) for one in wanted if one.name in session.found}
+    return Results(scores, {name: str(error) for name, error in session.failures.items()})
+
+
+def _bars(*, is_shown: bool) -> Progress:
+    """Progress on standard error with the time left: one bar for all detectors, one for the pass under way."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True, disable=not is_shown)
+
+
+def _recipes(
+    session: Session, detectors: Sequence[Detector], own: OwnInput | None, settings: Mapping[str, int]
+) -> dict[Detector, Recipe | None]:
+    """What each detector reads; those that do not fit the model or the input are noted in the session."""
+    recipes = {}
+    for detector in detectors:
         try:
-            recipes[detector] = _recipe(model, detector, own, settings)
+            recipes[detector] = _recipe(session.model, detector, own, settings)
         except BadInputError as error:
-            failures[detector.name] = error
-    found: dict[str, ProbeRun] = {}
-    for recipe in dict.fromkeys(recipes.values()):
-        together = [detector for detector, its in recipes.items() if its == recipe]
-        found |= _run_what_can_be_run(model, together, recipe, seed, progress, failures)
-    if failures and (detectors not in (None, ALL) or not found):
-        raise next(iter(failures.values()))
-    scores = {detector.name: HeadScores(found[detector.name]) for detector in wanted if detector.name in found}
-    return Results(scores, {name: str(error) for name, error in failures.items()})
+            session.fail(detector, error)
+    return recipes
 
 
 def _recipe(model: ProbedModel, detector: Detector, own: OwnInput | None, settings: Mapping[str, int]) -> Recipe | None:
@@ -102,113 +117,14 @@ def _recipe(model: ProbedModel, detector: Detector, own: OwnInput | None, settin
     return chosen
 
 
-def _run_what_can_be_run(
-    model: ProbedModel,
-    detectors: Sequence[Detector],
-    recipe: Recipe | None,
-    seed: int,
-    progress: bool,
-    failures: dict[str, ProbeError],
-) -> dict[str, ProbeRun]:
-    """Runs of detectors with one recipe; if together they fail, one by one, and the failures are noted."""
-    try:
-        return _run_pass(model, detectors, recipe, progress) if recipe else _run_weights(model, detectors, seed)
-    except REASONS_TO_LEAVE_OUT as error:
-        if len(detectors) == 1:
-            failures[detectors[0].name] = error
-            return {}
-    alone = [_run_what_can_be_run(model, [one], recipe, seed, progress, failures) for one in detectors]
-    return {name: run for runs in alone for name, run in runs.items()}
-
-
-def _run_pass(model: ProbedModel, detectors: Sequence[Detector], recipe: Recipe, progress: bool) -> dict[str, ProbeRun]:
-    """Runs of detectors that read the same."""
-    together = [detector for detector in detectors if isinstance(detector, PassDetector)]
-    batch = recipe.batch(model)
-    _check_context(model, batch)
-    for detector in together:
-        detector.check(batch)
-    began = time.perf_counter()
-    measured = measure(model, together, batch, progress=progress)
-    seconds = time.perf_counter() - began
-    return {
-        detector.name: _record(
-            model, detector, measured[detector.name], batch.description, batch.settings, batch.seed, seconds
-        )
-        for detector in together
-    }
-
-
-def _run_weights(model: ProbedModel, detectors: Sequence[Detector], seed: int) -> dict[str, ProbeRun]:
-    """Runs of detectors that read weights."""
-    runs = {}
-    for detector in detectors:
-        if isinstance(detector, WeightDetector):
-            began = time.perf_counter()
-            samples = measure_weights(model, detector, seed)
-            seconds = time.perf_counter() - began
-            runs[detector.name] = _record(model, detector, samples, detector.inputs, {}, seed, seconds)
-    return runs
-
-
-def _check_context(model: ProbedModel, batch: TokenBatch) -> None:
-    n_ctx, length = model.shape.n_ctx, batch.tokens.shape[1]
-    if n_ctx is not None and length > n_ctx:
-        raise BadInputError(f"the input has {length} positions, {model.record.name} is made for {n_ctx}; shorten it")
+def _is_all(names: Sequence[str] | str | None) -> bool:
+    return names is None or names == ALL or list(names) == [ALL]
 
 
 def _wanted(names: Sequence[str] | str | None) -> list[Detector]:
-    if names is None or names == ALL:
+    if names is None or _is_all(names):
         return [registry.load(name) for name in registry.names()]
     chosen = [names] if isinstance(names, str) else list(dict.fromkeys(names))
     if not chosen:
         raise BadInputError("no detector is named; leave detectors out to run all of them")
     return [registry.load(name) for name in chosen]
-
-
-def _record(
-    model: ProbedModel,
-    detector: Detector,
-    samples: Samples,
-    inputs: str,
-    settings: Mapping[str, int | float | str | bool | None],
-    seed: int,
-    seconds: float,
-) -> ProbeRun:
-    mean, error = mean_and_standard_error(samples.scores)
-    null_mean, null_error = mean_and_standard_error(samples.null_scores)
-    q = q_values(samples.scores, samples.null_scores)
-    return ProbeRun(
-        probe=detector.name,
-        head_type=detector.head_type,
-        family=detector.family,
-        model=model.record,
-        inputs=inputs,
-        settings=dict(settings),
-        seed=seed,
-        n_samples=len(samples.scores),
-        unit=detector.unit,
-        threshold=detector.threshold,
-        false_discovery_rate=FALSE_DISCOVERY_RATE,
-        scores=_matrix(mean, q),
-        standard_errors=_matrix(error, q),
-        null_scores=_matrix(null_mean, q),
-        null_standard_errors=_matrix(null_error, q),
-        q_values=[[None if math.isnan(value) else float(f"{value:.3g}") for value in row] for row in q.tolist()],
-        notes=dict(samples.notes),
-        provenance=provenance(
-            f"detectors.{detector.name}",
-            seconds=seconds,
-            device=str(model.device),
-            dtype=str(model.dtype).removeprefix("torch."),
-            attention=IMPLEMENTATION,
-        ),
-    )
-
-
-def _matrix(values: LayerHead, q: LayerHead) -> Matrix:
-    """Rounded numbers; heads without a q-value have no score."""
-    return [
-        [None if math.isnan(beside) else round(value, DECIMALS) for value, beside in zip(row, besides, strict=True)]
-        for row, besides in zip(values.tolist(), q.tolist(), strict=True)
-    ]

@@ -11,3 +11,6 @@ SEED = 0
 
 DTYPE = "float32"
 """Number format of the weights while measuring."""
+
+DTYPE_NAMES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+"""Short names of number formats."""

@@ -28,12 +28,20 @@ from probes.adapters import _demo, _gguf, _hub, _self_check
 from probes.adapters._failures import LOADING_ERRORS, first_line
 from probes.adapters.base import ProbedModel
 from probes.adapters.shape import ModelShape
-from probes.errors import BadInputError, ModelNotFoundError, ProbeError, UnsupportedModelError
+from probes.errors import (
+    BadInputError,
+    ModelNotFoundError,
+    ProbeError,
+    UnsupportedModelError,
+    UntrustedModelError,
+)
+from probes.standard import DTYPE_NAMES
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "vocab.txt")
 WEIGHT_FILES = ("*.safetensors", "*.bin")
 DECODER = re.compile(r"CausalLM|LMHead|DoubleHeads|ConditionalGeneration")
+NO_SAFETENSORS = re.compile(r"does not appear to have a file named \S*safetensors|no file named \S*safetensors")
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 console = Console(stderr=True)
 
@@ -49,6 +57,20 @@ class Identity:
     quantization: str | None = None
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How a model is loaded, wherever it comes from."""
+
+    dtype: torch.dtype
+    trust_remote_code: bool = False
+    allow_pickle: bool = False
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What transformers is told; safetensors come first in any case."""
+        return {"dtype": self.dtype, "use_safetensors": None if self.allow_pickle else True}
+
+
 def load_model(
     source: str | Path | PreTrainedModel,
     *,
@@ -57,6 +79,8 @@ def load_model(
     dtype: str = "float32",
     tokenizer: Any = None,
     name: str | None = None,
+    trust_remote_code: bool = False,
+    allow_pickle: bool = False,
 ) -> ProbedModel:
     """Load a decoder or an encoder and check that its heads can be measured.
 
@@ -66,15 +90,18 @@ def load_model(
         revision: Commit, branch or tag on the hub; only for Hugging Face ids.
         device: "auto" (a GPU if there is one, else the CPU), or a torch device such as "cuda:1"; a model in memory
             stays where it is.
-        dtype: Number format to measure in, such as "float32" or "bfloat16"; a model in memory keeps its own.
+        dtype: Number format to measure in, such as "float32" or "bf16"; a model in memory keeps its own.
         tokenizer: Tokenizer of a model in memory.
         name: Name to record in place of the source's own.
+        trust_remote_code: Run Python code that the model brings along, where transformers does not know its kind.
+        allow_pickle: Load weights that are pickles, where there are no safetensors; pickles can run code.
 
     Returns:
         The model, on its device, in evaluation mode.
 
     Raises:
         ModelNotFoundError: nothing can be loaded under this name.
+        UntrustedModelError: it can only be loaded by running its own code, or out of pickles, which was not asked for.
         UnsupportedModelError: a sequence-to-sequence model, or layers that the engine cannot read.
         SelfCheckError: streamed and eager attention disagree.
         BadInputError: an unknown device or number format.
@@ -86,22 +113,23 @@ def load_model(
         identity = Identity(name or type(source).__name__, weights_sha256=_hash_parameters(source))
         return _finish(source.eval(), tokenizer, identity)
     place = _device(device)
-    module, tokenizer, identity = _load(source, revision, _dtype(dtype), name)
+    how = Manner(_dtype(dtype), trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
+    module, tokenizer, identity = _load(source, revision, how, name)
     return _finish(module.to(place).eval(), tokenizer, identity)
 
 
-def _load(source: str | Path, revision: str | None, dtype: torch.dtype, name: str | None) -> tuple[Any, Any, Identity]:
+def _load(source: str | Path, revision: str | None, how: Manner, name: str | None) -> tuple[Any, Any, Identity]:
     is_local = source == _demo.DEMO or Path(source).suffix == ".gguf" or Path(source).is_dir()
     if is_local and revision is not None:
         raise BadInputError(f"'{source}' has no revision; only models on the hub have one")
     if source == _demo.DEMO:
-        return _load_gguf(_demo.demo_file(), dtype, name or _demo.NAME, hub_id=_demo.HUB_ID)
+        return _load_gguf(_demo.demo_file(), how, name or _demo.NAME, hub_id=_demo.HUB_ID)
     path = Path(source).expanduser()
     if path.suffix == ".gguf":
-        return _load_gguf(path, dtype, name)
+        return _load_gguf(path, how, name)
     if path.is_dir():
-        return _load_folder(path, dtype, name)
-    return _load_from_hub(str(source), revision, dtype, name)
+        return _load_folder(path, how, name)
+    return _load_from_hub(str(source), revision, how, name)
 
 
 def _finish(module: PreTrainedModel, tokenizer: Any, identity: Identity) -> ProbedModel:
@@ -140,9 +168,11 @@ def _device(wanted: str) -> torch.device:
 
 
 def _dtype(wanted: str) -> torch.dtype:
-    if wanted not in DTYPES:
-        raise BadInputError(f"number format '{wanted}' is not one of {', '.join(DTYPES)}")
-    return DTYPES[wanted]
+    name = DTYPE_NAMES.get(wanted, wanted)
+    if name not in DTYPES:
+        known = ", ".join([*DTYPES, *DTYPE_NAMES])
+        raise BadInputError(f"number format '{wanted}' is not one of {known}")
+    return DTYPES[name]
 
 
 def _refuse_sequence_to_sequence(config: Any) -> None:
@@ -171,45 +201,58 @@ def _kind(config: Any) -> str:
     return (config.architectures or [config.model_type])[0]
 
 
-def _load_folder(path: Path, dtype: torch.dtype, name: str | None) -> tuple[Any, Any, Identity]:
+def _load_folder(path: Path, how: Manner, name: str | None) -> tuple[Any, Any, Identity]:
     if not (path / "config.json").is_file():
         raise ModelNotFoundError(str(path), "this folder holds no model (no config.json in it)")
     files = sorted(file for pattern in WEIGHT_FILES for file in path.glob(pattern))
     if not files:
         raise ModelNotFoundError(str(path), "this folder holds no weights (no .safetensors or .bin file in it)")
+    if not how.allow_pickle and not any(file.suffix == ".safetensors" for file in files):
+        raise UntrustedModelError.for_pickles(str(path))
     identity = Identity(name or path.resolve().name, weights_sha256=_hash_files(files))
-    module, tokenizer = _from_pretrained(str(path), dtype=dtype)
+    module, tokenizer = _from_pretrained(str(path), how)
     return module, tokenizer, identity
 
 
-def _load_from_hub(
-    hub_id: str, revision: str | None, dtype: torch.dtype, name: str | None
-) -> tuple[Any, Any, Identity]:
+def _load_from_hub(hub_id: str, revision: str | None, how: Manner, name: str | None) -> tuple[Any, Any, Identity]:
     if not HUB_ID.fullmatch(hub_id):
         raise ModelNotFoundError(hub_id, "neither a folder, nor a .gguf file, nor a Hugging Face id")
     commit = _hub.resolve_commit(hub_id, revision)
-    module, tokenizer = _from_pretrained(hub_id, dtype=dtype, revision=commit)
+    module, tokenizer = _from_pretrained(hub_id, how, revision=commit)
     return module, tokenizer, Identity(name or hub_id, hub_id=hub_id, revision=commit)
 
 
-def _from_pretrained(source: str, *, dtype: torch.dtype, **place: str) -> tuple[Any, Any]:
+def _from_pretrained(source: str, how: Manner, **place: str) -> tuple[Any, Any]:
+    trust = {"trust_remote_code": how.trust_remote_code}
     try:
-        config = AutoConfig.from_pretrained(source, **place)
-        return _auto_class(config).from_pretrained(source, dtype=dtype, **place), _tokenizer(source, **place)
+        config = AutoConfig.from_pretrained(source, **place, **trust)
+        module = _auto_class(config).from_pretrained(source, **how.arguments, **place, **trust)
+        return module, _tokenizer(source, how, **place)
     except LOADING_ERRORS as error:
         if isinstance(error, ProbeError):
             raise
-        raise ModelNotFoundError(source, f"it cannot be loaded ({first_line(error)})") from error
+        raise _explain(source, how, error) from error
 
 
-def _tokenizer(source: str, **place: str) -> Any:
+def _explain(source: str, how: Manner, error: Exception) -> ProbeError:
+    """What a failure of transformers means for the caller."""
+    if not how.trust_remote_code and "trust_remote_code" in str(error):
+        return UntrustedModelError.for_code(source)
+    if not how.allow_pickle and NO_SAFETENSORS.search(str(error)):
+        return UntrustedModelError.for_pickles(source)
+    return ModelNotFoundError(source, f"it cannot be loaded ({first_line(error)})")
+
+
+def _tokenizer(source: str, how: Manner, **place: str) -> Any:
     """The model's tokenizer, or None where it ships none; one that is there but broken is an error."""
     try:
-        return AutoTokenizer.from_pretrained(source, **place)
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=how.trust_remote_code, **place)
     except LOADING_ERRORS:
         if _ships_tokenizer(source, **place):
             raise
         return None
+    # Without files, transformers makes some kinds of tokenizer up: one that knows nothing but special tokens.
+    return tokenizer if tokenizer.get_vocab().keys() - set(tokenizer.all_special_tokens) else None
 
 
 def _ships_tokenizer(source: str, **place: str) -> bool:
@@ -218,16 +261,14 @@ def _ships_tokenizer(source: str, **place: str) -> bool:
     return any(isinstance(try_to_load_from_cache(source, name, **place), str) for name in TOKENIZER_FILES)
 
 
-def _load_gguf(
-    path: Path, dtype: torch.dtype, name: str | None, hub_id: str | None = None
-) -> tuple[Any, Any, Identity]:
+def _load_gguf(path: Path, how: Manner, name: str | None, hub_id: str | None = None) -> tuple[Any, Any, Identity]:
     _gguf.check_file(path)
     file_hash = _hash_files([path], with_names=False)
     folder = _gguf.dequantised(path, file_hash)
     identity = Identity(
         name or path.stem, hub_id=hub_id, weights_sha256=file_hash, quantization=_gguf.quantization(path)
     )
-    module, tokenizer = _from_pretrained(str(folder), dtype=dtype)
+    module, tokenizer = _from_pretrained(str(folder), how)
     return module, tokenizer, identity
 
 

@@ -98,11 +98,25 @@ def _check_on(model: PreTrainedModel, tokens: Tokens, attention_mask: Tensor, n_
     with attention_implementation(model, "eager"), torch.no_grad():
         output = model.base_model(**inputs, output_attentions=True)
     is_real = attention_mask.bool()
+    _refuse_no_numbers(model, output.last_hidden_state[is_real.to(device)])
     maps = [pattern for pattern in output.attentions if pattern is not None]
     for call, pattern in zip(reader.calls, maps, strict=True):
         _compare(model, call, reader.patterns[call.layer], pattern.float().cpu(), is_real)
     _compare_outputs(streamed, output.last_hidden_state.float().cpu(), is_real, _tolerance(reader.calls))
     return reader
+
+
+def _refuse_no_numbers(model: PreTrainedModel, residual: Tensor) -> None:
+    """Refuse a model whose output or logits are not finite; residual has shape (row, d_model)."""
+    head = model.get_output_embeddings()
+    with torch.no_grad():
+        logits = residual if head is None else head(residual[-1:])
+    for name, values in (("output", residual), ("logits", logits)):
+        if not values.isfinite().all():
+            raise UnsupportedModelError(
+                f"{type(model).__name__}: {name} with values that are not numbers; the weights are damaged, or "
+                f"{str(residual.dtype).removeprefix('torch.')} is too narrow for them: try float32 or bfloat16"
+            )
 
 
 def _refuse_missing_layers(model: PreTrainedModel, reader: PatternReader, n_layers: int) -> None:

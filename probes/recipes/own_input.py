@@ -39,5 +39,17 @@ class OwnInput(Recipe):
         if self.texts is None:
             return given_tokens(self.tokens, model.shape.d_vocab, seed=self.seed)
         rows = texts_to_tokens(self.texts, model.tokenizer, self.length)
-        words = f"texts given by the caller, cut to {len(rows[0])} tokens" if rows else "no text"
+        _refuse_two_starts(rows, model.first_id)
+        has_start = bool(rows) and rows[0][0] == model.first_id
+        start = "" if has_start else ", without a start token"
+        words = f"texts given by the caller, cut to {len(rows[0])} tokens{start}" if rows else "no text"
         return given_tokens(rows, model.shape.d_vocab, description=words, seed=self.seed)
+
+
+def _refuse_two_starts(rows: Sequence[Sequence[int]], first_id: int | None) -> None:
+    for number, row in enumerate(rows, 1):
+        if first_id is not None and list(row[:2]) == [first_id, first_id]:
+            raise BadInputError(
+                f"text {number} of {len(rows)} begins with two start tokens: the tokenizer puts one in front; leave it "
+                "out of the text, or pass tokens, which are read exactly as given"
+            )

@@ -1,6 +1,7 @@
 """The command group probe: what it prints, what it writes, how it refuses."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 from catalog.cli import main
 from catalog.runs import read_run
-from probes.attention import KeyMassReader
+from probes import forward
 
 from .conftest import make_tiny
 
@@ -42,7 +43,7 @@ SHORT = ("--samples", 3, "--half-length", 9)
 def test_list_names_every_detector_with_a_line(headatlas):
     code, out, _ = headatlas("probe", "list")
     assert code == 0
-    assert "induction        Attention from a token's later occurrence" in out
+    assert re.search(r"^induction +Attention from a token's later occurrence", out, re.MULTILINE)
     assert len(out.splitlines()) == len(json.loads(headatlas("probe", "list", "--json")[1]))
 
 
@@ -54,13 +55,12 @@ def test_describe_gives_definition_threshold_and_papers(headatlas):
 
 
 def test_run_writes_a_record_for_each_detector(headatlas, folder, tmp_path):
-    code, out, err = headatlas("probe", "run", "--model", folder, *SHORT, "--output", tmp_path)
+    names = ("duplicate_token", "first_token", "induction", "previous_token")
+    code, out, err = headatlas("probe", "run", *names, "--model", folder, *SHORT, "--output", tmp_path)
     assert code == 0
     assert "induction on tiny-llama:" in out
     files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.json"))
-    assert files == [
-        f"tiny-llama/{name}.json" for name in ("duplicate_token", "first_token", "induction", "previous_token")
-    ]
+    assert files == [f"tiny-llama/{name}.json" for name in names]
     assert err.count("written: ") == 4
 
 
@@ -69,7 +69,8 @@ def test_second_run_confirms_the_record_and_leaves_it_alone(headatlas, folder, t
     headatlas(*request)
     record = (tmp_path / "tiny-llama/induction.json").read_text()
     _, _, err = headatlas(*request)
-    assert "confirmed, nothing changed" in err
+    assert "confirmed, not measured again" in err
+    assert "confirmed, nothing changed" in headatlas(*request, "--again")[2]
     assert (tmp_path / "tiny-llama/induction.json").read_text() == record
 
 
@@ -86,7 +87,7 @@ def test_other_than_the_standard_run_is_only_recorded_where_asked(headatlas, fol
     assert code == 0
     assert "induction on tiny-llama" in out
     assert "not recorded" in err
-    assert "not recorded" in headatlas("probe", "run", "induction", "--model", folder, "--dtype", "bfloat16")[2]
+    assert "not recorded" in headatlas("probe", "run", "induction", "--model", folder, "--dtype", "bf16")[2]
     headatlas("probe", "run", "induction", "--model", folder)
     assert [path.name for path in (tmp_path / "data/runs").rglob("*.json")] == ["induction.json"]
 
@@ -113,11 +114,11 @@ def test_another_seed_gives_another_record(headatlas, folder, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["inductoin"], "did you mean induction?"),
+        (["inductoin"], "did you mean induction"),
         (["--model", "no such model"], "neither a folder"),
-        (["--model", "FOLDER", "--samples", 1], "at least 2"),
-        (["--model", "FOLDER", "--half-length", 1], "at least 2"),
-        (["--model", "FOLDER", "--half-length", 97], "only 96 token ids"),
+        (["induction", "--model", "FOLDER", "--samples", 1], "at least 2"),
+        (["induction", "--model", "FOLDER", "--half-length", 1], "at least 2"),
+        (["induction", "--model", "FOLDER", "--half-length", 97], "only 96 token ids"),
         (["--model", "FOLDER", "--dtype", "float31"], "float32, bfloat16, float16"),
         (["--model", "FOLDER", "--texts", "/nonexistent.txt"], "nonexistent.txt: cannot be read"),
         (["--model", "FOLDER", "--texts", "EMPTY"], "holds no text"),
@@ -139,7 +140,7 @@ def test_wrong_use_exits_with_2_and_one_line(headatlas, folder, tmp_path, argume
 
 def test_folder_that_cannot_be_written_is_refused_before_measuring(headatlas, folder, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    monkeypatch.setattr(KeyMassReader, "read", lambda *_: pytest.fail("measured in vain"))
+    monkeypatch.setattr(forward, "read", lambda *_, **__: pytest.fail("measured in vain"))
     code, _, err = headatlas("probe", "run", "--model", folder, "--output", tmp_path / "file")
     assert code == 1
     assert "choose another folder with --output" in err
@@ -164,6 +165,35 @@ def test_full_disk_leaves_the_old_record(headatlas, folder, tmp_path, monkeypatc
     assert (tmp_path / "tiny-llama/induction.json").read_text() == before
 
 
+def test_all_runs_what_can_be_run_and_fp32_is_the_standard_format(headatlas, folder, tmp_path):
+    request = ("probe", "run", "all", "--model", folder, *SHORT, "--dtype", "fp32", "--output", tmp_path)
+    code, _, err = headatlas(*request)
+    assert code == 0
+    assert read_run(tmp_path / "tiny-llama/induction.json").provenance.dtype == "float32"
+    assert "left out: name_mover: " in err
+
+
+def test_recorded_run_is_drawn(headatlas, folder, tmp_path):
+    headatlas("probe", "run", "induction", "--model", folder, *SHORT, "--output", tmp_path)
+    code, out, _ = headatlas("probe", "plot", tmp_path / "tiny-llama/induction.json", "--output", tmp_path / "map.svg")
+    assert (code, out.strip()) == (0, str(tmp_path / "map.svg"))
+    assert "<svg" in (tmp_path / "map.svg").read_text()
+
+
+def test_interrupt_tells_how_many_detectors_are_kept(headatlas, folder, tmp_path, monkeypatch):
+    from probes import session
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session, "measure_weights", interrupt)
+    request = ("probe", "run", "induction", "copying", "--model", folder, *SHORT, "--output", tmp_path)
+    code, _, err = headatlas(*request)
+    assert code == 130
+    assert f"interrupted; 1 detectors are finished and kept in {tmp_path}, run the same command again to go on" in err
+    monkeypatch.undo()
+
+
 def test_interrupt_says_so_and_leaves_no_file(folder, tmp_path):
     command = [sys.executable, "-m", "catalog.cli", "probe", "run", "--model", str(folder), "--samples", "40000"]
     with subprocess.Popen(
@@ -172,7 +202,7 @@ def test_interrupt_says_so_and_leaves_no_file(folder, tmp_path):
         first = process.stderr.read(20)  # the weights are being loaded
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
-    assert process.returncode == 1, first + err
+    assert process.returncode == 130, first + err
     assert "headatlas: interrupted; no file was written" in (first + err).splitlines()[-1]
     assert out == ""
     assert list((tmp_path / "runs").rglob("*")) == []

@@ -6,11 +6,14 @@ import pytest
 import torch
 
 from catalog.runs import ProbeRun
-from probes import forward, provenance, run
+from probes import FinishedRuns, forward, load_model, provenance, run
 from probes.attention import attention_implementation
 from probes.detectors import load
-from probes.errors import BadInputError, InputTooShortError, UnknownDetectorError
+from probes.errors import BadInputError, InputTooShortError, NotEnoughMemoryError, UnknownDetectorError
+from probes.recipes.own_input import OwnInput
 from probes.recipes.repeated_tokens import RepeatedTokens
+
+from .conftest import make_tiny
 
 STREAMED = ["duplicate_token", "first_token", "induction", "previous_token"]
 
@@ -124,3 +127,153 @@ def test_changed_source_changes_the_code_hash(tmp_path, monkeypatch):
     with (copy / "masks.py").open("a") as file:
         file.write("# changed\n")
     assert provenance.code_sha256("induction") != before
+
+
+SHORT = {"half_length": 9, "n_samples": 3, "progress": False}
+
+
+def measured(monkeypatch) -> list[str]:
+    """Detectors that are really measured from here on."""
+    from probes import session
+
+    names = []
+    measure = session.measure
+
+    def note(model, detectors, *rest, **named):
+        names.extend(one.name for one in detectors)
+        return measure(model, detectors, *rest, **named)
+
+    monkeypatch.setattr(session, "measure", note)
+    return names
+
+
+def test_finished_runs_are_not_measured_again(tiny_llama, tmp_path, monkeypatch):
+    said = []
+    keep = FinishedRuns(tmp_path, say=said.append)
+    first = run(tiny_llama, "induction", keep=keep, **SHORT)
+    names = measured(monkeypatch)
+    both = run(tiny_llama, ["induction", "first_token"], keep=keep, **SHORT)
+    assert names == ["first_token"]
+    assert both["induction"].run == first["induction"].run
+    assert [line.partition(":")[0] for line in said] == ["written", "confirmed, not measured again", "written"]
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"half_length": 8}, {"n_samples": 4}], ids=str)
+def test_other_settings_are_measured(tiny_llama, tmp_path, monkeypatch, change):
+    keep = FinishedRuns(tmp_path)
+    run(tiny_llama, "induction", keep=keep, **SHORT)
+    names = measured(monkeypatch)
+    run(tiny_llama, "induction", keep=keep, **(SHORT | change))
+    assert names == ["induction"]
+
+
+def test_changed_code_and_number_format_are_measured(tiny_llama, tmp_path, monkeypatch):
+    from probes import finished
+
+    keep = FinishedRuns(tmp_path)
+    run(tiny_llama, "induction", keep=keep, **SHORT)
+    names = measured(monkeypatch)
+    monkeypatch.setattr(finished, "code_sha256", lambda module: "0" * 64)
+    run(tiny_llama, "induction", keep=keep, **SHORT)
+    monkeypatch.undo()
+    names += measured(monkeypatch)
+    narrow = load_model(make_tiny("llama").to(torch.bfloat16), name="Tiny Llama")
+    run(narrow, "induction", keep=FinishedRuns(tmp_path / "narrow"), **SHORT)
+    assert names == ["induction"]
+
+
+def test_damaged_record_is_measured_again(tiny_llama, tmp_path):
+    keep = FinishedRuns(tmp_path)
+    run(tiny_llama, "induction", keep=keep, **SHORT)
+    path = tmp_path / "tiny-llama/induction.json"
+    path.write_text(path.read_text()[:100])
+    run(tiny_llama, "induction", keep=keep, **SHORT)
+    assert path.read_text().endswith("}\n")
+
+
+def test_runs_are_written_although_a_later_detector_breaks_off(tiny_llama, tmp_path, monkeypatch):
+    from probes import session
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session, "measure_weights", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(tiny_llama, ["induction", "copying"], keep=FinishedRuns(tmp_path), **SHORT)
+    assert [path.stem for path in tmp_path.rglob("*.json")] == ["induction"]
+
+
+def test_the_word_all_in_a_list_means_all(tiny_llama):
+    results = run(tiny_llama, ["all"], tokens=[[5, 6, 7, 8], [5, 6, 7, 9]], progress=False)
+    assert "previous_token" in results
+
+
+def memory_for(monkeypatch, n_samples: int, words: str = "CUDA out of memory") -> list[int]:
+    """Let passes of more samples than this run out of memory; gives the sizes that were tried."""
+    tried = []
+    read = forward._read_chunk
+
+    def refuse(model, batch, read_outs, chunk):
+        size = chunk.stop - chunk.start
+        tried.append(size)
+        if size > n_samples:
+            raise torch.OutOfMemoryError(words)
+        return read(model, batch, read_outs, chunk)
+
+    monkeypatch.setattr(forward, "_read_chunk", refuse)
+    return tried
+
+
+def test_smaller_batches_are_tried_when_memory_runs_out(tiny_llama, monkeypatch):
+    whole = run(tiny_llama, "induction", half_length=9, n_samples=7, progress=False)["induction"].run
+    tried = memory_for(monkeypatch, 2)
+    parts = run(tiny_llama, "induction", half_length=9, n_samples=7, progress=False)["induction"].run
+    assert tried == [7, 3, 1, 1, 1, 1, 1, 1, 1]
+    assert torch.allclose(torch.tensor(whole.scores), torch.tensor(parts.scores), atol=2e-6)
+
+
+def test_not_even_one_sample_in_memory_is_a_clear_end(tiny_llama, monkeypatch):
+    memory_for(monkeypatch, 0)
+    with pytest.raises(NotEnoughMemoryError, match=r"18 tokens does not fit into the memory of cpu; shorten"):
+        run(tiny_llama, "induction", **SHORT)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_memory"),
+    [
+        (RuntimeError("[enforce fail at alloc_cpu.cpp:129] DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("MPS backend out of memory"), True),
+        (torch.OutOfMemoryError("CUDA"), True),
+        (RuntimeError("shapes differ"), False),
+    ],
+    ids=["cpu", "mps", "cuda", "other"],
+)
+def test_errors_about_memory_are_told_from_others(error, is_memory):
+    assert forward.is_out_of_memory(error) is is_memory
+
+
+class Tokenizer:
+    """Words of one letter; a start token (0) in front."""
+
+    bos_token_id = 0
+
+    def __call__(self, text):
+        return {"input_ids": [0, *(0 if letter == "^" else ord(letter) - 90 for letter in text)]}
+
+
+def with_tokenizer(model, tokenizer):
+    return type(model)(model.module, tokenizer, model.shape, model.record)
+
+
+def test_texts_with_two_start_tokens_are_refused(tiny_llama):
+    model = with_tokenizer(tiny_llama, Tokenizer())
+    with pytest.raises(BadInputError, match="text 2 of 2 begins with two start tokens"):
+        run(model, "first_token", texts=["abcd", "^abcd"], progress=False)
+    assert OwnInput(tokens=[[0, 0, 1], [0, 0, 2]]).batch(model).tokens[0].tolist() == [0, 0, 1]
+
+
+def test_texts_without_a_start_token_are_said(tiny_llama):
+    model = with_tokenizer(tiny_llama, Tokenizer())
+    assert "without" not in OwnInput(texts=["abcd", "efgh"]).batch(model).description
+    model.tokenizer.bos_token_id = None
+    assert OwnInput(texts=["abcd", "efgh"]).batch(model).description.endswith("without a start token")

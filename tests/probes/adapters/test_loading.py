@@ -16,7 +16,14 @@ import transformers
 
 from probes import load_model
 from probes.adapters import _demo, _gguf, _loading
-from probes.errors import BadInputError, MissingPackageError, ModelNotFoundError, SelfCheckError, UnsupportedModelError
+from probes.errors import (
+    BadInputError,
+    MissingPackageError,
+    ModelNotFoundError,
+    SelfCheckError,
+    UnsupportedModelError,
+    UntrustedModelError,
+)
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SIZES = {
@@ -55,14 +62,66 @@ def test_hash_follows_the_weights(folder, tmp_path):
     assert load_model(copy).record.weights_sha256 != load_model(folder).record.weights_sha256
 
 
-def test_number_format_can_be_chosen(folder):
-    assert load_model(folder, dtype="bfloat16").dtype == torch.bfloat16
+@pytest.mark.parametrize("name", ["bfloat16", "bf16"])
+def test_number_format_can_be_chosen(folder, name):
+    assert load_model(folder, dtype=name).dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize("dtype", ["float31", "int8", "nn"])
 def test_unknown_number_format_is_refused(folder, dtype):
     with pytest.raises(ValueError, match=r"float32, bfloat16, float16"):
         load_model(folder, dtype=dtype)
+
+
+@pytest.fixture
+def pickled(folder, tmp_path) -> Path:
+    """The model with its weights as a pickle."""
+    copy = shutil.copytree(folder, tmp_path / "pickled")
+    torch.save(transformers.LlamaForCausalLM.from_pretrained(folder).state_dict(), copy / "pytorch_model.bin")
+    (copy / "model.safetensors").unlink()
+    return copy
+
+
+def test_pickles_are_refused_unless_asked_for(folder, pickled):
+    with pytest.raises(UntrustedModelError, match="--allow-pickle"):
+        load_model(pickled)
+    loaded = load_model(pickled, allow_pickle=True)
+    assert torch.equal(loaded.module.lm_head.weight, load_model(folder).module.lm_head.weight)
+
+
+def test_safetensors_come_before_pickles(folder, pickled):
+    shutil.copy(folder / "model.safetensors", pickled)
+    (pickled / "pytorch_model.bin").write_bytes(b"never read")
+    assert load_model(pickled).shape.n_layers == load_model(pickled, allow_pickle=True).shape.n_layers == 2
+
+
+def test_code_of_a_model_is_refused_unless_asked_for(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    copy = shutil.copytree(folder, tmp_path / "own-code")
+    config = json.loads((copy / "config.json").read_text())
+    config |= {"model_type": "tiny_own", "auto_map": {"AutoConfig": "own.OwnConfig"}}
+    (copy / "config.json").write_text(json.dumps(config))
+    (copy / "own.py").write_text("raise RuntimeError('the code was run')")
+    with pytest.raises(UntrustedModelError, match="--trust-remote-code"):
+        load_model(copy)
+    with pytest.raises(ModelNotFoundError, match="the code was run"):
+        load_model(copy, trust_remote_code=True)
+
+
+def test_logits_that_are_not_numbers_are_said(folder):
+    module = transformers.LlamaForCausalLM.from_pretrained(folder)
+    with torch.no_grad():
+        module.lm_head.weight.fill_(torch.nan)
+    with pytest.raises(UnsupportedModelError, match="logits with values that are not numbers"):
+        load_model(module)
+
+
+def test_output_that_is_not_a_number_is_said(folder):
+    module = transformers.LlamaForCausalLM.from_pretrained(folder)
+    with torch.no_grad():
+        module.model.norm.weight.fill_(torch.inf)
+    with pytest.raises(UnsupportedModelError, match="output with values that are not numbers"):
+        load_model(module)
 
 
 def test_unknown_device_is_refused(folder):
@@ -294,6 +353,12 @@ def test_broken_tokenizer_is_an_error_not_a_missing_one(folder, tmp_path):
     (copy / "tokenizer.json").write_text("{")
     with pytest.raises(ModelNotFoundError, match="cannot be loaded"):
         load_model(copy)
+
+
+def test_model_without_tokenizer_files_has_none(tmp_path):
+    config = transformers.GPT2Config(vocab_size=96, n_positions=64, n_embd=32, n_layer=2, n_head=4)
+    transformers.GPT2LMHeadModel(config).save_pretrained(tmp_path)
+    assert load_model(tmp_path).tokenizer is None
 
 
 def test_faster_process_wins_the_race_for_the_cache(folder, tmp_path, monkeypatch):

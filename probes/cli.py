@@ -193,6 +193,21 @@ def plot(
     typer.echo(probes.HeadScores.load(run_file).plot().save(output))
 
 
+@app.command("docs")
+def docs(
+    output: Annotated[
+        Path | None, typer.Option(help="Folder of the pages; site/docs/detectors of the clone if left out.")
+    ] = None,
+) -> None:
+    """Write the pages of the site about detectors. Example: headatlas probe docs."""
+    from catalog.files import project_folder
+    from catalog.registry import Registry
+    from probes import pages
+
+    for path in pages.write(Registry.load(), output or project_folder() / "site" / "docs" / "detectors"):
+        typer.echo(path)
+
+
 def _wanted(names: list[str] | None) -> list[str] | None:
     """Names that exist, or None for all."""
     wanted = None if names in (None, [], [ALL]) else names

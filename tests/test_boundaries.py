@@ -46,6 +46,7 @@ ORDER = [
     {"measure", "provenance"},
     {"comparison", "roles"},
     {"scores", "finished"},
+    {"session"},
     {"service"},
     {"sweep"},
     {"cli", "pages"},

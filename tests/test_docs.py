@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import shutil
+import sys
 import tomllib
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -68,6 +70,75 @@ def test_every_rule_of_the_data_files_is_explained():
 def test_every_detector_belongs_to_a_head_type():
     named = {name for head_type in Registry.load().head_types.values() for name in head_type.detectors}
     assert named == set(detectors.names())
+
+
+def test_pages_of_detectors_are_up_to_date():
+    from probes import pages
+
+    folder = ROOT / "site/docs/detectors"
+    written = {path.name: path.read_text() for path in folder.glob("*.md")}
+    assert written == pages.collect(Registry.load()), "run: headatlas probe docs"
+
+
+def test_pages_are_written_once_and_removed_with_their_detector(tmp_path):
+    from probes import pages
+
+    (tmp_path / "gone.md").write_text("a detector that is no more")
+    changed = pages.write(Registry.load(), tmp_path)
+    assert {path.name for path in changed} >= {"index.md", "induction.md", "gone.md"}
+    assert not (tmp_path / "gone.md").exists()
+    assert pages.write(Registry.load(), tmp_path) == []
+
+
+@pytest.mark.parametrize("word", ["a_b", "`x*y`", "plain"])
+def test_words_of_a_docstring_stay_as_they_are(word):
+    from probes import pages
+
+    assert pages._text(word) == word
+
+
+def test_markup_in_a_docstring_is_text():
+    from probes import pages
+
+    assert pages._text("<b> *x* |g| `<i>` _e_") == "&lt;b&gt; &#42;x&#42; &#124;g&#124; `<i>` &#95;e&#95;"
+
+
+def test_detectors_named_in_the_guide_exist():
+    guide = (ROOT / "site/docs/which-detector.md").read_text()
+    named = set(re.findall(r"detectors/([a-z_]+)\.md", guide)) - {"index"}
+    assert named
+    assert named <= set(detectors.names())
+
+
+@pytest.fixture
+def guide_code() -> dict[str, str]:
+    """Code of the guide "Add a detector" by the file that it names."""
+    text = (ROOT / "site/docs/add-a-detector.md").read_text()
+    return dict(re.findall(r'```python title="([^"]+)"\n(.*?)```', text, re.DOTALL))
+
+
+@pytest.fixture
+def detectors_and_one_more(guide_code, tmp_path, monkeypatch):
+    """A copy of the folder of detectors that holds the guide's, in place of ours."""
+    folder = tmp_path / "detectors"
+    shutil.copytree(Path(detectors.__file__).parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "latest_follower.py").write_text(guide_code["probes/detectors/latest_follower.py"])
+    monkeypatch.setattr(detectors, "__file__", str(folder / "__init__.py"))
+    monkeypatch.setattr(detectors, "__path__", [str(folder)])
+    yield folder
+    sys.modules.pop("probes.detectors.latest_follower", None)
+
+
+def test_detector_of_the_guide_is_found_described_and_passes_its_own_tests(guide_code, detectors_and_one_more):
+    assert "latest_follower" in detectors.names()
+    for word in ("Score:", "From ", " to ", "Source:"):
+        assert word in detectors.describe("latest_follower")
+    names = {}
+    exec(guide_code["tests/probes/detectors/test_latest_follower.py"], names)
+    tests = [value for name, value in names.items() if name.startswith("test_")]
+    assert len(tests) == 2
+    for test in tests:
+        test()
 
 
 def test_version_is_the_same_everywhere():

@@ -14,6 +14,7 @@ from statistics import NormalDist
 
 from catalog.effects import EffectRun
 from catalog.ids import HeadName
+from catalog.model_names import same_model
 from catalog.models import Claim, EffectClaim, HeadsClaim, Paper, ShareClaim, UntestableClaim
 from catalog.rankings import area_under_curve, chance_of, rank_correlation, recall_at_n
 from catalog.registry import Registry
@@ -121,7 +122,8 @@ def _check_scores(registry: Registry, paper: Paper, claim: HeadsClaim | ShareCla
 
 def _is_about(claimed: str | None, model: MeasuredModel) -> bool:
     """Whether a measured model is the one that a claim names; a claim that names none is about every model."""
-    return claimed is None or claimed.casefold() in {(model.hub_id or "").casefold(), model.slug}
+    names = [name for name in (model.hub_id, model.slug) if name]
+    return claimed is None or any(same_model(claimed, name) for name in names)
 
 
 def _heads_outcome(claim: HeadsClaim, run: ProbeRun) -> _Outcome:
@@ -140,11 +142,16 @@ def _heads_outcome(claim: HeadsClaim, run: ProbeRun) -> _Outcome:
 
 def _scores_by_unit(claim: HeadsClaim, run: ProbeRun) -> dict[HeadName, float]:
     """Score of every query head, or of every key-value head: that of the strongest query head which reads it."""
-    group = 1 if claim.unit == "query head" else run.model.n_heads // run.model.n_key_value_heads
     scores: dict[HeadName, list[float]] = {}
-    for layer, head in run.heads():
-        scores.setdefault(HeadName(layer, head // group), []).append(run.score(HeadName(layer, head)))
-    return {name: max(of_group) for name, of_group in scores.items()}
+    for name in run.heads():
+        scores.setdefault(_unit_of(name, claim, run), []).append(run.score(name))
+    return {name: max(of_unit) for name, of_unit in scores.items()}
+
+
+def _unit_of(name: HeadName, claim: HeadsClaim | ShareClaim, run: ProbeRun) -> HeadName:
+    """What a claim counts for a query head: the head itself, or the key-value head that it reads."""
+    n_together = 1 if claim.unit == "query head" else run.model.n_heads // run.model.n_key_value_heads
+    return HeadName(name.layer, name.head // n_together)
 
 
 def _ranking_numbers(claim: HeadsClaim, named: list[float], others: list[float]) -> dict[str, float]:
@@ -161,7 +168,11 @@ def _ranking_numbers(claim: HeadsClaim, named: list[float], others: list[float])
 
 
 def _heads_verdict(numbers: dict[str, float]) -> Verdict:
-    if numbers["p_value"] >= SIGNIFICANCE or numbers["auroc"] < FAIR_AUROC:
+    """Verdict on a ranking; a fine one among too few heads to tell it from chance leaves the claim untested."""
+    is_chance = numbers["p_value"] >= SIGNIFICANCE
+    if is_chance and numbers["auroc"] >= GOOD_AUROC:
+        return Verdict.UNTESTED
+    if is_chance or numbers["auroc"] < FAIR_AUROC:
         return Verdict.NOT_REPRODUCED
     leads = numbers["auroc"] >= GOOD_AUROC and numbers["recall_at_n"] >= GOOD_RECALL
     return Verdict.REPRODUCED if leads and numbers.get("rank_correlation", 1) > 0 else Verdict.PARTLY
@@ -176,21 +187,25 @@ def _heads_reason(claim: HeadsClaim, numbers: dict[str, float]) -> str:
 
 
 def _share_outcome(claim: ShareClaim, run: ProbeRun) -> _Outcome:
-    n_heads = run.model.n_layers * run.model.n_heads
-    share = len(run.called()) / n_heads
-    low, high = (_n_called(run, errors) / n_heads for errors in (-STANDARD_ERRORS, STANDARD_ERRORS))
-    reason = f"{share:.1%} of {n_heads} heads are called ({low:.1%} to {high:.1%} within the error of their scores)"
+    n_heads = run.model.n_layers * (run.model.n_heads if claim.unit == "query head" else run.model.n_key_value_heads)
+    low, share, high = (
+        _n_called(claim, run, errors) / n_heads for errors in (-STANDARD_ERRORS, 0.0, STANDARD_ERRORS)
+    )
+    called = f"{share:.1%} of {n_heads} {claim.unit}s are called"
+    reason = f"{called} ({low:.1%} to {high:.1%} within the error of their scores)"
     numbers = {"n_heads": float(n_heads), "share": share, "low": low, "high": high}
     return _Outcome(_interval_verdict((low, high), (claim.at_least, claim.at_most)), reason, numbers)
 
 
-def _n_called(run: ProbeRun, errors: float) -> int:
+def _n_called(claim: ShareClaim, run: ProbeRun, errors: float) -> int:
     """Heads beyond the null that reach the threshold when every score is moved by so many standard errors."""
-    return sum(
-        run.score(name) + errors * at(run.standard_errors, name) >= run.threshold
-        and at(run.q_values, name) <= run.false_discovery_rate
+    called = (
+        name
         for name in run.heads()
+        if run.score(name) + errors * at(run.standard_errors, name) >= run.threshold
+        and at(run.q_values, name) <= run.false_discovery_rate
     )
+    return len({_unit_of(name, claim, run) for name in called})
 
 
 def _interval_verdict(measured: tuple[float, float], claimed: tuple[float, float]) -> Verdict:

@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, FiniteFloat, model_validator
 
 from catalog.files import write_text
-from catalog.ids import Head, HeadTypeId
+from catalog.ids import Head, HeadName, HeadTypeId
 from catalog.models import Record, Text
 from catalog.record_files import read_records
 from catalog.runs import MeasuredModel, Provenance
@@ -51,6 +51,13 @@ class EffectRun(Record):
         counts = sorted({len(samples) for samples in (self.baseline, self.ablated, *self.random)})
         if len(counts) != 1:
             raise ValueError(f"baseline, ablated and random hold {counts} samples; all need the same")
+        return self
+
+    @model_validator(mode="after")
+    def _heads_are_of_the_model(self) -> Self:
+        for name in map(HeadName.parse, self.heads):
+            if name.layer >= self.model.n_layers or name.head >= self.model.n_heads:
+                raise ValueError(f"{self.model.slug} has no head {name}")
         return self
 
     @property

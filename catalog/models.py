@@ -33,6 +33,7 @@ PartialDate = Annotated[
     AfterValidator(_check_day),
 ]
 Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(_check_day)]
+Unit = Literal["query head", "key-value head"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -235,7 +236,7 @@ class HeadsClaim(BaseClaim):
     heads: list[Head] = Field(min_length=1, description="The heads, most important first where the source ranks them.")
     scores: list[FiniteFloat] = Field(default=[], description="Published score of each head, in the same order.")
     measure: Text | None = Field(default=None, description="Name of the published score.")
-    unit: Literal["query head", "key-value head"] = Field(default="query head", description="What an index counts.")
+    unit: Unit = Field(default="query head", description="What an index counts.")
     evidence: Literal["primary", "secondary"] = Field(description="The authors' own release, or someone else's.")
 
     @model_validator(mode="after")
@@ -257,6 +258,7 @@ class ShareClaim(BaseClaim):
     model: Text | None = Field(default=None, description="Model as a Hugging Face id; left out for any model.")
     at_least: Share = Field(default=0.0, description="Smallest share of all heads, from 0 to 1.")
     at_most: Share = Field(default=1.0, description="Largest share of all heads, from 0 to 1.")
+    unit: Unit = Field(default="query head", description="What is counted.")
 
     @model_validator(mode="after")
     def _range_says_something(self) -> Self:

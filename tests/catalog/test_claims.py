@@ -138,6 +138,25 @@ def test_key_value_head_counts_as_its_strongest_query_head(check_heads, make_run
     assert line.numbers["auroc"] == 1.0
 
 
+def test_a_perfect_ranking_of_too_few_heads_is_no_verdict(check_heads):
+    scores = scores_with(["L0H1"], 0.9, n_layers=2, n_heads=4)
+    assert check_heads(HEADS | {"heads": ["L0H1"]}, scores).verdict == Verdict.UNTESTED
+
+
+@pytest.mark.parametrize("name", ["gpt2", "openai-community/gpt2", "OpenAI-Community/GPT2"])
+def test_renamed_model_meets_its_claims(check_heads, make_run, name):
+    model = make_run(n_layers=8, n_heads=8).model.model_copy(update={"hub_id": name, "slug": "mine"})
+    claim = HEADS | {"model": "openai-community/gpt2"}
+    assert check_heads(claim, scores_with(HEADS["heads"], 0.9), model=model).verdict == Verdict.REPRODUCED
+
+
+def test_share_of_key_value_heads_counts_those_that_any_called_head_reads(check_heads, make_run):
+    model = make_run(n_layers=8, n_heads=8).model.model_copy(update={"n_key_value_heads": 2})
+    claim = SHARE | {"at_most": 0.2, "unit": "key-value head"}
+    line = check_heads(claim, scores_with(["L0H0", "L0H1", "L1H7"], 0.9), model=model, threshold=0.8)
+    assert line.numbers["share"] == 2 / 16
+
+
 def test_head_that_the_model_lacks_leaves_the_claim_untested(check_heads):
     line = check_heads(HEADS | {"heads": ["L40H0"]}, scores_with([], None))
     assert line.verdict == Verdict.UNTESTED

@@ -61,6 +61,11 @@ class EffectRun(Record):
         return self
 
     @property
+    def control(self) -> float:
+        """Mean of the metric without random heads."""
+        return fmean(fmean(samples) for samples in self.random)
+
+    @property
     def change(self) -> float:
         """Metric without the heads, less the metric without as many random heads."""
         return fmean(self._differences)

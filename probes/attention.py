@@ -162,12 +162,25 @@ def editing(model: PreTrainedModel, editor: Editor) -> Iterator[None]:
 @contextmanager
 def _set(model: PreTrainedModel, variable: ContextVar[Any], value: Any) -> Iterator[None]:
     register()
+    number_layers(model)
     token = variable.set(value)
     try:
         with attention_implementation(model, IMPLEMENTATION):
             yield
     finally:
         variable.reset(token)
+
+
+def number_layers(model: nn.Module) -> None:
+    """Tell attention modules without a layer_idx the number of their layer, where their name holds exactly one.
+
+    Args:
+        model: A transformers model; modules that know their layer, or that several layers share, stay as they are.
+    """
+    for name, module in model.named_modules():
+        numbers = [part for part in name.split(".") if part.isdecimal()]
+        if "Attention" in type(module).__name__ and len(numbers) == 1 and getattr(module, "layer_idx", None) is None:
+            module.layer_idx = int(numbers[0])
 
 
 def register() -> None:

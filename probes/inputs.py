@@ -255,6 +255,20 @@ def earlier_occurrences(tokens: Tokens) -> KeyPositions:
         columns.append(column)
 
 
+def positions_after_occurrences(tokens: Tokens) -> KeyPositions:
+    """Positions right after earlier occurrences of each query's token: where an induction head looks.
+
+    Args:
+        tokens: Token ids, shape (batch, pos).
+
+    Returns:
+        Shape (batch, query_pos, n_keys); -1 where a query has fewer. The query itself never counts.
+    """
+    follower = earlier_occurrences(tokens) + 1
+    query_pos = torch.arange(tokens.shape[1])[None, :, None]
+    return torch.where((follower > 0) & (follower < query_pos), follower, -1)
+
+
 def _previous_occurrence(tokens: Tokens) -> Tensor:
     """Nearest earlier position of the same token, -1 if there is none; shape (batch, pos)."""
     order = tokens.argsort(dim=1, stable=True)

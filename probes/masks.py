@@ -105,7 +105,7 @@ def visible_pairs(
     """Whether queries may see keys, for any kind of mask and positions that broadcast against each other.
 
     Args:
-        mask: A rule, a boolean tensor of shape (batch, 1, query_pos, key_pos), or None for plain attention.
+        mask: A rule, a boolean tensor of shape (batch or 1, 1, query_pos or 1, key_pos), or None for plain attention.
         is_causal: Whether plain attention is causal.
         batch: Sample numbers.
         query_pos: Query positions, counted from the first query of this call.
@@ -117,7 +117,7 @@ def visible_pairs(
     if isinstance(mask, Mask):
         return mask.visible(batch, query_pos, key_pos)
     if mask is not None:
-        allowed: Tensor = mask[batch % mask.shape[0], 0, query_pos, key_pos]
+        allowed: Tensor = mask[batch % mask.shape[0], 0, query_pos % mask.shape[2], key_pos]
         return allowed
     return key_pos <= query_pos if is_causal else torch.ones_like(key_pos, dtype=torch.bool)
 

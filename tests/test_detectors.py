@@ -78,6 +78,17 @@ def test_filled_up_positions_do_not_count(key_detector):
     assert (keys[1, 8] == -1).all()
 
 
+def test_asking_for_read_outs_changes_neither_tokens_nor_marks(detector):
+    if not isinstance(detector, PassDetector) or detector.recipe.on(OwnInput(REPEATED)) is None:
+        pytest.skip("reads no tokens of others")
+    tokens = torch.randint(90, (2, 130), generator=torch.Generator().manual_seed(0))
+    marks = {"is_delimiter": tokens % 5 == 0, "is_common": tokens % 3 == 0, "id_order": torch.full((2, 1), -0.5)}
+    before = tokens.clone(), {name: mark.clone() for name, mark in marks.items()}
+    detector.read_outs(TokenBatch(tokens, marks=marks))
+    assert torch.equal(tokens, before[0])
+    assert all(torch.equal(mark, before[1][name]) for name, mark in marks.items())
+
+
 def test_input_of_one_position_is_refused(detector):
     if not isinstance(detector, PassDetector):
         pytest.skip("reads no input")

@@ -7,10 +7,12 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from probes.adapters._failures import first_line
+from probes.adapters.base import backbone
 from probes.adapters.shape import ModelShape
 from probes.attention import attention_implementation, reading
 from probes.calls import AttentionCall, check_layer
-from probes.errors import SelfCheckError, UnsupportedModelError
+from probes.errors import ProbeError, SelfCheckError, UnsupportedModelError
 from probes.shapes import AttentionPattern, Tokens
 
 LENGTH = 12
@@ -93,14 +95,13 @@ def _check_on(model: PreTrainedModel, tokens: Tokens, attention_mask: Tensor, n_
     inputs = {"input_ids": tokens.to(device), "attention_mask": attention_mask.to(device)}
     reader = PatternReader()
     with reading(model, reader):
-        streamed = model.base_model(**inputs).last_hidden_state.float().cpu()
+        streamed = _streamed(model, inputs)
     _refuse_missing_layers(model, reader, n_layers)
     with attention_implementation(model, "eager"), torch.no_grad():
-        output = model.base_model(**inputs, output_attentions=True)
+        output = backbone(model)(**inputs, output_attentions=True)
     is_real = attention_mask.bool()
     _refuse_no_numbers(model, output.last_hidden_state[is_real.to(device)])
-    maps = [pattern for pattern in output.attentions if pattern is not None]
-    for call, pattern in zip(reader.calls, maps, strict=True):
+    for call, pattern in zip(reader.calls, _maps_of_calls(output.attentions, reader.calls), strict=True):
         _compare(model, call, reader.patterns[call.layer], pattern.float().cpu(), is_real)
     _compare_outputs(streamed, output.last_hidden_state.float().cpu(), is_real, _tolerance(reader.calls))
     return reader
@@ -110,13 +111,32 @@ def _refuse_no_numbers(model: PreTrainedModel, residual: Tensor) -> None:
     """Refuse a model whose output or logits are not finite; residual has shape (row, d_model)."""
     head = model.get_output_embeddings()
     with torch.no_grad():
-        logits = residual if head is None else head(residual[-1:])
+        fits = head is not None and head.weight.shape[-1] == residual.shape[-1]  # some have a layer in between
+        logits = head(residual[-1:]) if fits else residual
     for name, values in (("output", residual), ("logits", logits)):
         if not values.isfinite().all():
             raise UnsupportedModelError(
                 f"{type(model).__name__}: {name} with values that are not numbers; the weights are damaged, or "
                 f"{str(residual.dtype).removeprefix('torch.')} is too narrow for them: try float32 or bfloat16"
             )
+
+
+def _streamed(model: PreTrainedModel, inputs: dict[str, Tensor]) -> Tensor:
+    """What the layers give on our attention function, shape (batch, pos, d_model)."""
+    try:
+        states: Tensor = backbone(model)(**inputs).last_hidden_state
+    except (ProbeError, torch.OutOfMemoryError):
+        raise
+    except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        kind = type(model).__name__
+        raise UnsupportedModelError(f"{kind} does not run on our attention function: {first_line(error)}") from error
+    return states.float().cpu()
+
+
+def _maps_of_calls(maps: Sequence[Tensor | None], calls: Sequence[AttentionCall]) -> list[Tensor]:
+    """The map of every call; layers of another kind may hand out something too, where a map would stand."""
+    present = [pattern for pattern in maps if pattern is not None]
+    return [present[call.layer] for call in calls] if len(present) > len(calls) else present
 
 
 def _refuse_missing_layers(model: PreTrainedModel, reader: PatternReader, n_layers: int) -> None:

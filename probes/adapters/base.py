@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Bool
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from catalog.runs import MeasuredModel
@@ -14,6 +14,19 @@ from probes.adapters._weights import read_weights
 from probes.adapters.shape import ModelShape
 from probes.circuits import ModelWeights
 from probes.shapes import Tokens
+
+
+def backbone(module: PreTrainedModel) -> nn.Module:
+    """The layers of a model, without its language head.
+
+    Args:
+        module: A transformers model; some do not say rightly under which name they keep their layers.
+
+    Returns:
+        The module that gives the last hidden state.
+    """
+    layers: nn.Module = module.base_model if module.base_model is not module else getattr(module, "model", module)
+    return layers
 
 
 @dataclass(frozen=True)
@@ -67,10 +80,10 @@ class ProbedModel:
         """
         inputs = {"input_ids": tokens.to(self.device)}
         if self.shape.is_causal:
-            self.module.base_model(**inputs, use_cache=False)
+            backbone(self.module)(**inputs, use_cache=False)
         else:
             attention_mask = None if is_real is None else is_real.to(self.device, torch.int64)
-            self.module.base_model(**inputs, attention_mask=attention_mask)
+            backbone(self.module)(**inputs, attention_mask=attention_mask)
 
     def __repr__(self) -> str:
         shape = self.shape

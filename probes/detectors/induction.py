@@ -9,10 +9,8 @@ the latter: we repeat the random tokens once, not three times, and count only qu
 a threshold.
 """
 
-import torch
-
 from probes.detectors.base import KeyDetector
-from probes.inputs import TokenBatch, earlier_occurrences
+from probes.inputs import TokenBatch, positions_after_occurrences
 from probes.shapes import KeyPositions
 
 
@@ -27,9 +25,7 @@ class Induction(KeyDetector):
 
     def key_positions(self, batch: TokenBatch) -> KeyPositions:
         """Positions right after earlier occurrences of the query's token; the query itself never counts."""
-        follower = earlier_occurrences(batch.tokens) + 1
-        query_pos = torch.arange(batch.tokens.shape[1])[None, :, None]
-        return torch.where((follower > 0) & (follower < query_pos), follower, -1)
+        return positions_after_occurrences(batch.tokens)
 
 
 DETECTOR = Induction()

@@ -2,7 +2,7 @@
 
 Score: mean over all queries but the first of the attention to the position before the query. From 0 to 1; higher means
 more like a previous-token head. On random tokens this finds heads that follow position alone; on text, heads that
-follow the previous token only inside words score too.
+follow the previous token only inside words score too. `PreviousToken(offset=3)` looks three places back instead.
 
 Source: elhage-2021-framework describes the head type. The paper gives no threshold.
 """
@@ -15,7 +15,7 @@ from probes.shapes import KeyPositions
 
 
 class PreviousToken(KeyDetector):
-    """Attention to the position before the query."""
+    """Attention to a fixed number of positions before the query."""
 
     name = "previous_token"
     head_type = "previous_token"
@@ -23,10 +23,20 @@ class PreviousToken(KeyDetector):
     threshold = 0.4
     threshold_source = "our choice; no paper sets one, and 0.4 to 0.5 is usual"
 
+    def __init__(self, offset: int = 1) -> None:
+        """A detector of heads that look a fixed way back.
+
+        Args:
+            offset: Positions from the query back to its key, at least 1.
+        """
+        self.offset = offset
+        self.shortest_input = offset + 1  # type: ignore[misc]
+
     def key_positions(self, batch: TokenBatch) -> KeyPositions:
-        """The position before each query; the first query has none."""
+        """The position so far before each query; the first queries have none."""
         n_samples, length = batch.tokens.shape
-        return (torch.arange(length) - 1).expand(n_samples, length)[..., None]
+        keys = (torch.arange(length) - self.offset).clamp(min=-1)
+        return keys.expand(n_samples, length)[..., None]
 
 
 DETECTOR = PreviousToken()

@@ -1,5 +1,6 @@
 """The first-token detector on patterns written by hand and on models without such a head."""
 
+import pytest
 import torch
 
 from probes import run
@@ -23,3 +24,12 @@ def test_first_query_sees_nothing_else_and_does_not_count():
 
 def test_planted_models_have_no_such_head(planted):
     assert run(planted, "first_token", half_length=40, n_samples=4, progress=False)["first_token"].called() == []
+
+
+def test_curve_gives_what_a_shorter_input_would(tiny_llama):
+    tokens = torch.randint(4, 96, (3, 20), generator=torch.Generator().manual_seed(0))
+    whole = run(tiny_llama, "first_token", tokens=tokens, progress=False)["first_token"].run.notes
+    short = run(tiny_llama, "first_token", tokens=tokens[:, :8], progress=False)["first_token"].run
+    assert whole.keys() == {"mean_at_8", "sinks_at_8", "mean_at_16", "sinks_at_16"}
+    assert whole["mean_at_8"] == pytest.approx(float(torch.tensor(short.scores).mean()), abs=1e-3)
+    assert short.notes == {}

@@ -5,6 +5,8 @@ import torch
 
 from probes import run
 from probes.detectors import load
+from probes.detectors.previous_token import PreviousToken
+from probes.errors import InputTooShortError
 from probes.inputs import TokenBatch
 from probes.tiny.planted import PREVIOUS_TOKEN_HEAD
 
@@ -27,3 +29,10 @@ def test_exactly_the_planted_head_is_called(planted):
     found = run(planted, "previous_token", half_length=40, n_samples=4, progress=False)["previous_token"]
     assert found.run.called() == [PREVIOUS_TOKEN_HEAD]
     assert found[PREVIOUS_TOKEN_HEAD].score == pytest.approx(1, abs=0.01)
+
+
+def test_other_offsets_look_further_back(score):
+    pattern = [[1, 0, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0], [0, 0.25, 0.75, 0]]
+    assert score(PreviousToken(offset=2), [5, 6, 7, 8], pattern) == pytest.approx((1 + 0.25) / 2)
+    with pytest.raises(InputTooShortError, match="at least 4"):
+        PreviousToken(offset=3).check(TokenBatch(torch.tensor([[1, 2, 3], [1, 2, 3]])))

@@ -6,9 +6,10 @@ import pytest
 
 from probes import load_model
 from probes.errors import BadInputError, InputTooShortError
-from probes.recipes.natural_text import NaturalText
+from probes.recipes.natural_text import NaturalText, passages
 from probes.recipes.own_input import OwnInput
 from probes.recipes.prompts import Prompt, Prompts
+from probes.recipes.prose_and_code import ProseAndCode, code_passages
 from probes.recipes.repeated_tokens import RepeatedTokens
 
 
@@ -16,6 +17,10 @@ class WordTokenizer:
     """Invented tokenizer: a start token, then one token a word or sign, with the space before it."""
 
     is_fast = True
+    all_special_ids = (1,)
+
+    def decode(self, ids):
+        return f"word{ids[0]}"
 
     def __call__(self, text, return_offsets_mapping=False):
         pieces = list(re.finditer(r"\s*(\w+|[^\w\s])", text))
@@ -36,8 +41,22 @@ def test_natural_text_is_cut_to_one_length_and_recorded(model):
     assert len(batch.settings["texts_sha256"]) == 64
     with pytest.raises(InputTooShortError):
         NaturalText(length=30, n_samples=1).batch(model)
-    with pytest.raises(BadInputError, match="passages"):
-        NaturalText(n_samples=999).batch(model)
+    assert len(NaturalText(length=30, n_samples=999).batch(model).tokens) == 24
+
+
+def test_passages_are_the_halves_of_essays():
+    halves = passages()
+    assert len(halves) == len(set(halves)) == 24
+    assert min(len(half.split()) for half in halves) > 440
+    assert all(half.endswith((".", "?", "!", '"', "'")) for half in halves)
+
+
+def test_prose_and_code_come_in_equal_parts(model):
+    batch = ProseAndCode(length=30, n_samples=3).batch(model)
+    assert batch.tokens.shape == (6, 30)
+    assert batch.marks["is_code"].flatten().tolist() == [False] * 3 + [True] * 3
+    assert len(set(code_passages())) == len(passages())
+    assert min(map(len, code_passages())) > 2500
 
 
 def test_equal_recipes_are_one_and_own_input_equals_only_itself():

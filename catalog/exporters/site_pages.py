@@ -13,14 +13,17 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalog import exporters
 from catalog.claims import Check, Verdict, ledger, overall
 from catalog.errors import SiteBuildError
 from catalog.exporters import bibtex
+from catalog.exporters.base import SPACE
 from catalog.files import project_folder, write_text
 from catalog.head_map import draw_head_map, number
 from catalog.ids import HeadName
 from catalog.models import BaseClaim, EffectClaim, HeadsClaim, Paper, ShareClaim, UntestableClaim
 from catalog.registry import Registry
+from catalog.related import related
 from catalog.runs import MeasuredModel, ProbeRun
 
 if TYPE_CHECKING:
@@ -33,9 +36,6 @@ N_TOP = 10
 N_TOP_UNCALLED = 5
 N_CLAIMS_OPEN = 8
 """Claims about named heads that a page shows one by one; more of them are folded up by head type and model."""
-
-_SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
-"""Space, line breaks, control characters, and marks that reverse the direction of writing."""
 
 _MARKUP = re.compile(r"[!-+<-@\[-^`{-~]|(?<![^\W_])[-_]|[-_](?![^\W_])|(?<=\d)\.")
 """ASCII punctuation that can be markup. A hyphen or underscore inside a word cannot, nor can comma, full stop, slash or
@@ -106,8 +106,7 @@ def escape(text: str) -> str:
     Returns:
         One line; punctuation that could mean something is written as a character reference.
     """
-    one_line = _SPACE.sub(" ", text)
-    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", one_line)
+    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", SPACE.sub(" ", text))
 
 
 def _escape_line(line: str) -> str:
@@ -158,9 +157,11 @@ def _pages(registry: Registry, templates: Path) -> Iterator[tuple[str, str]]:
 
     yield "index.md", fill("home", root="", **_home(registry))
     yield "papers/index.md", fill("papers", papers=_newest_first(registry.papers.values()))
+    nearest = related(registry)
     for paper in registry.papers.values():
         runs = [run for head_type in paper.head_types for run in registry.runs_on(head_type)]
-        yield f"papers/{paper.id}.md", fill("paper", paper=paper, runs=runs)
+        page = fill("paper", paper=paper, runs=runs, nearest=nearest.get(paper.id, []))
+        yield f"papers/{paper.id}.md", page
     yield "head-types/index.md", fill("head_types")
     for head_type in registry.head_types.values():
         narrower = [other.id for other in registry.head_types.values() if head_type.id in other.broader]
@@ -168,6 +169,7 @@ def _pages(registry: Registry, templates: Path) -> Iterator[tuple[str, str]]:
         page = fill("head_type", head_type=head_type, narrower=narrower, papers=papers, runs=runs)
         yield f"head-types/{head_type.id}.md", page
     yield "claims/index.md", fill("claims", **_claims_page(registry, checks))
+    yield "downloads.md", fill("downloads", root="", formats=[exporters.load(name) for name in exporters.names()])
     yield "models/index.md", fill("models")
     for slug, model in models.items():
         runs = registry.runs_of(slug)
@@ -346,7 +348,9 @@ def _claim_form(claim: BaseClaim) -> str:
         case HeadsClaim():
             source = " (not from the authors' own release)" if claim.evidence == "secondary" else ""
             found_on = f", found on {claim.found_on}" if claim.found_on else ""
-            return f"{len(claim.heads)} named {_counted(claim.unit, len(claim.heads))} in {claim.model}{found_on}{source}"
+            return (
+                f"{len(claim.heads)} named {_counted(claim.unit, len(claim.heads))} in {claim.model}{found_on}{source}"
+            )
         case ShareClaim():
             where = f"of the heads of {claim.model or 'any model'}"
             return f"from {_percent(claim.at_least)} to {_percent(claim.at_most)} {where}"

@@ -225,7 +225,6 @@ def _helpers(registry: Registry) -> dict[str, Callable[..., object]]:
         "millions": lambda count: f"{count / 1e6:,.0f} million",
         "name_of": name_of,
         "number": number,
-        "pairs": lambda left, right: list(zip(left, right, strict=True)),
         "percent": _percent,
         "plural": _plural,
         "plain": lambda value: f"{value:g}".replace("-", "−"),

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from catalog import exporters
@@ -174,8 +175,11 @@ def _pages(registry: Registry, templates: Path) -> Iterator[tuple[str, str]]:
     for slug, model in models.items():
         runs = registry.runs_of(slug)
         heads = sorted({name for run in runs for name in run.heads()})
-        tested = [check for check in checks if check.model is not None and check.model.slug == slug]
-        yield f"models/{slug}.md", fill("model", model=model, runs=runs, heads=heads, tested=tested)
+        about = {
+            "effects": [effect for effect in registry.effects if effect.model.slug == slug],
+            "tested": [check for check in checks if check.model is not None and check.model.slug == slug],
+        }
+        yield f"models/{slug}.md", fill("model", model=model, runs=runs, heads=heads, **about)
 
 
 def _environment(templates: Path) -> Environment:
@@ -222,6 +226,8 @@ def _helpers(registry: Registry) -> dict[str, Callable[..., object]]:
         "claims_on": _claims_on,
         "first_detector": first_detector,
         "in_prose": _in_prose,
+        "sentence": _sentence,
+        "mean": fmean,
         "millions": lambda count: f"{count / 1e6:,.0f} million",
         "name_of": name_of,
         "number": number,
@@ -287,8 +293,8 @@ def _claims_page(registry: Registry, checks: list[Check]) -> dict[str, Any]:
 
 def _models(registry: Registry) -> dict[str, MeasuredModel]:
     """Every measured model by slug, as its latest run describes it."""
-    runs = sorted(registry.runs, key=lambda run: (run.model.slug, run.provenance.created))
-    return {run.model.slug: run.model for run in runs}
+    runs = [*registry.effects, *registry.runs]
+    return {run.model.slug: run.model for run in sorted(runs, key=lambda run: (run.model.slug, run.provenance.created))}
 
 
 def _newest_first(papers: Iterable[Paper]) -> list[Paper]:
@@ -358,7 +364,7 @@ def _claim_form(claim: BaseClaim) -> str:
             model = claim.model or "any model"
             return f"ablated in {model}: {claim.metric} {claim.direction}{size}, against random heads"
         case UntestableClaim():
-            return f"no probe can check this: {claim.reason}"
+            return f"no probe can check this. {claim.reason}"
         case _:
             raise AssertionError(f"claim of an unknown form: {claim!r}")
 
@@ -374,6 +380,11 @@ def _percent(share: float) -> str:
 def _in_prose(name: str) -> str:
     """Name inside a sentence: without its capital, unless that belongs to the word, as in "S-inhibition head"."""
     return name[:1].lower() + name[1:] if name[1:2].islower() else name
+
+
+def _sentence(text: str) -> str:
+    """Text with a capital in front and a full stop behind."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
 
 
 def _plural(name: str) -> str:

@@ -364,7 +364,7 @@ def _claim_form(claim: BaseClaim) -> str:
             model = claim.model or "any model"
             return f"ablated in {model}: {claim.metric} {claim.direction}{size}, against random heads"
         case UntestableClaim():
-            return f"no probe can check this. {claim.reason}"
+            return f"no probe can check this. {_sentence(claim.reason)}"
         case _:
             raise AssertionError(f"claim of an unknown form: {claim!r}")
 

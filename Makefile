@@ -28,6 +28,7 @@ test: $(VENV)/.test-ready browser
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/headatlas paper validate
+	$(BIN)/headatlas paper format --check
 	$(BIN)/pytest
 
 serve: $(VENV)/.demo-ready

@@ -1,16 +1,21 @@
-"""Rules that span entries: ids are unique, and what an entry refers to exists.
+"""Rules that span entries: ids are unique, what an entry refers to exists, and nothing refers to itself.
 
 They look at the raw entries, so that one broken field does not hide a second mistake in the same entry.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from catalog.documents import Document, Location
+from catalog.duplicates import same_papers
 from catalog.errors import Code, Problem, unknown_name_message
+from catalog.models import DateBasis
 from catalog.runs import ProbeRun, run_path
 
 _HOMES = {
@@ -18,13 +23,16 @@ _HOMES = {
     "paper": (Code.UNKNOWN_PAPER, "papers.yaml"),
 }
 
+_MONTHS_FROM_DATE_TO_ID: dict[str, set[int]] = {DateBasis.ARXIV_ID: {0}, DateBasis.SUBMISSION: {0, 1}}
 
-def check_documents(papers: Document, head_types: Document) -> Iterator[Problem]:
-    """All problems that only show when entries are compared.
+
+def check_documents(papers: Document, head_types: Document, left_out: Document | None = None) -> Iterator[Problem]:
+    """All errors that only show when entries or fields are compared.
 
     Args:
         papers: The document with the papers.
         head_types: The document with the head types.
+        left_out: The document with the papers that were left out.
 
     Yields:
         The problems.
@@ -36,7 +44,13 @@ def check_documents(papers: Document, head_types: Document) -> Iterator[Problem]
         yield from _repeated_claims(papers, position, entry)
     yield from _unknown(papers, _head_types_of_papers(papers), head_types, "head type")
     yield from _unknown(head_types, _head_types_of_head_types(head_types), head_types, "head type")
-    yield from _unknown(head_types, _papers_of_head_types(head_types), papers, "paper")
+    yield from _unknown(head_types, iter(head_types.texts("read_first")), papers, "paper")
+    yield from _unknown(papers, iter(papers.texts("superseded_by")), papers, "paper")
+    yield from same_papers(papers, left_out)
+    yield from _dates_against_arxiv_ids(papers)
+    yield from _circles(papers, papers.texts("superseded_by"), Code.SUPERSEDED_IN_A_CIRCLE, "superseded by")
+    broader = list(_head_types_of_head_types(head_types))
+    yield from _circles(head_types, broader, Code.BROADER_IN_A_CIRCLE, "below")
 
 
 def check_runs(runs: Iterable[ProbeRun], folder: Path, head_types: Document) -> Iterator[Problem]:
@@ -129,10 +143,69 @@ def _head_types_of_head_types(head_types: Document) -> Iterator[tuple[Location, 
             yield (position, "broader", index), name
 
 
-def _papers_of_head_types(head_types: Document) -> Iterator[tuple[Location, str]]:
-    for position, entry in head_types.entries():
-        if isinstance(entry.get("read_first"), str):
-            yield (position, "read_first"), entry["read_first"]
+def _dates_against_arxiv_ids(papers: Document) -> Iterator[Problem]:
+    """Dates of a submission to arXiv that do not fit the month in the id.
+
+    An id is given when a paper is announced, at times in the month after its submission. Dates that stand for
+    something else, such as a venue, may lie anywhere.
+    """
+    for position, entry in papers.entries():
+        month, date = month_of_arxiv_id(entry.get("arxiv_id")), entry.get("date")
+        if month is None or not isinstance(date, str) or not re.match(r"\d{4}(-\d\d|$)", date):
+            continue
+        fits = _MONTHS_FROM_DATE_TO_ID.get(str(entry.get("date_basis")))
+        if fits is not None and _months_between(date, month).isdisjoint(fits):
+            message = f"date {date} does not fit the arXiv id, which is of {month}"
+            mend = "correct the date, or say in date_basis what it stands for"
+            yield papers.problem((position, "date"), Code.DATE_AGAINST_ARXIV_ID, message, mend)
+
+
+def month_of_arxiv_id(arxiv_id: object) -> str | None:
+    """Month in which arXiv gave an id.
+
+    Args:
+        arxiv_id: Such as "2404.15574" or "cs/0112017".
+
+    Returns:
+        Such as "2024-04"; None if it is no arXiv id.
+    """
+    match = re.match(r"[a-zA-Z.-]+/(\d\d)(0[1-9]|1[0-2])\d{3}|(\d\d)(0[1-9]|1[0-2])\.\d", str(arxiv_id))
+    if match is None:
+        return None
+    year, month = match[1] or match[3], match[2] or match[4]
+    return f"{'19' if int(year) >= 91 else '20'}{year}-{month}"
+
+
+def _months_between(date: str, month: str) -> set[int]:
+    """Months from a date to a later month; several if the date tells no month."""
+    distance = (int(month[:4]) - int(date[:4])) * 12 + int(month[5:])
+    return {distance - own for own in ([int(date[5:7])] if len(date) > 4 else range(1, 13))}
+
+
+def _circles(document: Document, links: list[tuple[Location, str]], code: Code, relation: str) -> Iterator[Problem]:
+    """Entries that lead back to themselves, each circle once; ids that stand twice are another rule's."""
+    counts = Counter(name for _, name in document.texts("id"))
+    ids = {path[0]: name for path, name in document.texts("id") if counts[name] == 1}
+    places = {(ids[path[0]], target): path for path, target in links if path[0] in ids}
+    remaining = dict(places)
+    while circle := _circle(remaining):
+        names = " → ".join(circle)
+        edge = circle[0], circle[1]
+        yield document.problem(places[edge], code, f"is {relation} itself: {names}", "cut the circle at one place")
+        del remaining[edge]
+
+
+def _circle(links: Iterable[tuple[str, str]]) -> list[str]:
+    """One way from an entry back to itself; empty if there is none."""
+    graph: dict[str, set[str]] = {}
+    for source, target in links:
+        graph.setdefault(source, set()).add(target)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1][::-1]
+        return circle
+    return []
 
 
 def _texts(value: object) -> list[tuple[int, str]]:

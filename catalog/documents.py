@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,9 @@ class Mark(NamedTuple):
     column: int
 
 
+_UNREADABLE = {Code.SYNTAX, Code.NOT_A_LIST, Code.REFERENCE, Code.CONFLICT}
+
+
 @dataclass
 class Document:
     """One YAML file: its values as plain Python, where each stands, and what is wrong with it."""
@@ -42,12 +46,25 @@ class Document:
     @property
     def is_broken(self) -> bool:
         """Whether the file could not be read at all, so that nothing is known about its entries."""
-        return any(problem.code in {Code.SYNTAX, Code.NOT_A_LIST} for problem in self.problems)
+        return any(problem.code in _UNREADABLE for problem in self.problems)
 
     def entries(self) -> list[tuple[int, dict[str, Any]]]:
         """Position and content of every top-level entry that is a mapping."""
         entries = self.data if isinstance(self.data, list) else []
         return [(position, entry) for position, entry in enumerate(entries) if isinstance(entry, dict)]
+
+    def texts(self, field: str) -> list[tuple[Location, str]]:
+        """Every text in one field of the entries, with the way to it.
+
+        Args:
+            field: Name of a field of the entries.
+
+        Returns:
+            Ways and texts, in the order of the file; values that are not text are left out.
+        """
+        return [
+            ((position, field), entry[field]) for position, entry in self.entries() if isinstance(entry.get(field), str)
+        ]
 
     def problem(self, path: Location, code: Code, message: str, mend: str, *, at_key: bool = False) -> Problem:
         """Problem at a value, or at the nearest thing around it that stands in the file.
@@ -82,16 +99,41 @@ def read_document(path: Path, *, is_optional: bool = False) -> Document:
     Raises:
         DataFolderError: the file cannot be read.
     """
-    document = Document(str(path), [], {}, {}, [])
     if is_optional and not path.exists():
-        return document
+        return parse_document("", str(path))
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=Loader)
-        document.data = [] if root is None else _build(root, (), document)
+        return parse_document(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
         raise DataFolderError(path, f"cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        document.problems.append(_syntax_problem(path, error))
+    except UnicodeDecodeError as error:
+        mark = _mark_at(error.object[: error.start].decode())
+        problem = Problem(str(path), *mark, Code.SYNTAX, "is not UTF-8", "save the file as UTF-8")
+        return Document(str(path), [], {}, {}, [problem])
+
+
+def parse_document(text: str, file: str) -> Document:
+    """Read the text of a YAML file whose top level is a list; every scalar stays text.
+
+    Args:
+        text: The content of the file.
+        file: Its name, for problems.
+
+    Returns:
+        The document. Syntax errors, repeated keys and a wrong top level are among its problems.
+    """
+    document = Document(file, [], {}, {}, [])
+    conflict = conflict_line(text)
+    if conflict is not None:
+        message, mend = "git left both sides of a merge here", "run headatlas paper format, which joins them"
+        document.problems.append(Problem(file, conflict, 1, Code.CONFLICT, message, mend))
+        return document
+    try:
+        _Builder(text, document).build()
+    except (yaml.YAMLError, RecursionError) as error:
+        document.data = []
+        document.problems = [_syntax_problem(text, file, error)]
+    if document.is_broken:
+        document.data = []
         return document
     if not isinstance(document.data, list):
         document.data = []
@@ -101,60 +143,126 @@ def read_document(path: Path, *, is_optional: bool = False) -> Document:
     return document
 
 
-def _syntax_problem(path: Path, error: Exception) -> Problem:
+def conflict_line(text: str) -> int | None:
+    """Line of the first conflict marker that git left in a file.
+
+    Args:
+        text: The content of the file.
+
+    Returns:
+        The line, counted from 1; None if there is no conflict.
+    """
+    marker = re.search(r"^<{7}(?: |\r?$)", text, re.MULTILINE) if "<<<<<<<" in text else None
+    return text.count("\n", 0, marker.start()) + 1 if marker else None
+
+
+def _syntax_problem(text: str, file: str, error: Exception) -> Problem:
     mark, message, mend = Mark(1, 1), str(error), "mend the YAML"
-    if isinstance(error, UnicodeDecodeError):
-        mark = _mark_at(error.object[: error.start].decode())
-        message, mend = "is not UTF-8", "save the file as UTF-8"
-    elif isinstance(error, yaml.reader.ReaderError):
+    if isinstance(error, yaml.reader.ReaderError):
         character = chr(error.character)
-        mark = _mark_at(path.read_text(encoding="utf-8").partition(character)[0])
+        mark = _mark_at(text.partition(character)[0])
         message, mend = f"holds the character {character!r}, which YAML does not allow", "delete it"
     elif isinstance(error, RecursionError):
-        message, mend = "is nested too deeply, or a value contains itself", "write it without aliases (&, *)"
+        message, mend = "is nested too deeply", "write it with fewer levels"
     elif isinstance(error, yaml.MarkedYAMLError):
         place = error.problem_mark or error.context_mark
         mark = Mark(place.line + 1, place.column + 1) if place else mark
         message, mend = error.problem or "cannot be parsed", "mend the YAML here or above"
-    return Problem(str(path), *mark, Code.SYNTAX, message, mend)
+    return Problem(file, *mark, Code.SYNTAX, message, mend)
 
 
 def _mark_at(text_before: str) -> Mark:
     return Mark(text_before.count("\n") + 1, len(text_before) - text_before.rfind("\n"))
 
 
-def _build(node: Any, path: Location, document: Document) -> Any:
-    document.values[path] = Mark(node.start_mark.line + 1, node.start_mark.column + 1)
-    if isinstance(node, yaml.MappingNode):
-        return _build_mapping(node, path, document)
-    if isinstance(node, yaml.SequenceNode):
-        return [_build(item, (*path, position), document) for position, item in enumerate(node.value)]
-    return _build_scalar(node)
+class _Builder:
+    """Values of a document, made from the events of YAML's parser: no tree in between, and no aliases to expand."""
+
+    def __init__(self, text: str, document: Document) -> None:
+        self.loader = Loader(text)
+        self.document = document
+
+    def build(self) -> None:
+        """Fill the document.
+
+        Raises:
+            yaml.YAMLError: the text is not YAML, or more than one document.
+            RecursionError: it is nested too deeply.
+        """
+        try:
+            self.loader.get_event()
+            event = self.loader.get_event()
+            if isinstance(event, yaml.StreamEndEvent):
+                return
+            self.document.data = self._value(self.loader.get_event(), ())
+            self.loader.get_event()
+            event = self.loader.get_event()
+            if not isinstance(event, yaml.StreamEndEvent):
+                raise yaml.composer.ComposerError(problem="another document starts here", problem_mark=event.start_mark)
+        finally:
+            self.loader.dispose()
+
+    def _value(self, event: Any, path: Location) -> Any:
+        mark = event.start_mark
+        self.document.values[path] = Mark(mark.line + 1, mark.column + 1)
+        kind = type(event)
+        if kind is yaml.AliasEvent or event.anchor is not None or event.tag is not None:
+            self._refuse(event)
+        if kind is yaml.ScalarEvent:
+            return _scalar(event)
+        if kind is yaml.MappingStartEvent:
+            return self._mapping(path)
+        return self._sequence(path) if kind is yaml.SequenceStartEvent else None
+
+    def _sequence(self, path: Location) -> list[Any]:
+        items: list[Any] = []
+        while type(event := self.loader.get_event()) is not yaml.SequenceEndEvent:
+            items.append(self._value(event, (*path, len(items))))
+        return items
+
+    def _mapping(self, path: Location) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        while type(event := self.loader.get_event()) is not yaml.MappingEndEvent:
+            is_plain_key = type(event) is yaml.ScalarEvent and event.anchor is None and event.tag is None
+            key = event.value if is_plain_key else str(self._value(event, path))
+            here = (*path, key)
+            mark = Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+            if key in mapping:
+                self._pass_over(key, mark, here)
+                continue
+            self.document.keys[here] = mark
+            mapping[key] = self._value(self.loader.get_event(), here)
+        return mapping
+
+    def _pass_over(self, key: str, mark: Mark, path: Location) -> None:
+        """Read the value of a repeated key without keeping it."""
+        message = f"key '{key}' stands here for the second time (first in line {self.document.keys[path].line})"
+        self._add(mark, Code.DUPLICATE_KEY, message, "keep one of the two")
+        kept = {**self.document.values}, {**self.document.keys}
+        self._value(self.loader.get_event(), path)
+        self.document.values, self.document.keys = kept
+
+    def _refuse(self, event: Any) -> None:
+        """Anchors, aliases and tags: a few bytes of them can stand for gigabytes, or for objects of Python."""
+        is_alias = type(event) is yaml.AliasEvent
+        what = "an alias (*)" if is_alias else "an anchor (&)" if event.anchor is not None else "a tag (!)"
+        mark = Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+        mend = "write the value out; if it is text, put it in quotes"
+        self._add(mark, Code.REFERENCE, f"{what} is not allowed", mend)
+
+    def _add(self, mark: Mark, code: Code, message: str, mend: str) -> None:
+        self.document.problems.append(Problem(self.document.file, *mark, code, message, mend))
 
 
-def _build_mapping(node: Any, path: Location, document: Document) -> dict[str, Any]:
-    mapping: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        key = str(key_node.value)
-        here = (*path, key)
-        mark = Mark(key_node.start_mark.line + 1, key_node.start_mark.column + 1)
-        if key in mapping:
-            first = document.keys[here].line
-            message = f"key '{key}' stands here for the second time (first in line {first})"
-            document.problems.append(Problem(document.file, *mark, Code.DUPLICATE_KEY, message, "keep one of the two"))
-            continue
-        document.keys[here] = mark
-        mapping[key] = _build(value_node, here, document)
-    return mapping
-
-
-def _build_scalar(node: Any) -> str | None:
-    is_plain = not node.style  # None from the loader in Python, empty from the one in C
-    if is_plain and node.tag == "tag:yaml.org,2002:null":
-        return None
-    if is_plain and node.tag != "tag:yaml.org,2002:str":
-        return Unquoted(node.value)
-    return str(node.value)
+def _scalar(event: Any) -> str | None:
+    """Text of a scalar; None for null, Unquoted where YAML would have read something else than text."""
+    value: str = event.value
+    if event.style:  # None from the parser in Python for a plain scalar, empty from the one in C
+        return value
+    for tag, pattern in Loader.yaml_implicit_resolvers.get(value[:1], ()):
+        if pattern.match(value):
+            return None if tag == "tag:yaml.org,2002:null" else Unquoted(value)
+    return value
 
 
 def validate_entries(document: Document, model: type[Model]) -> Iterator[Model]:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar
+
+
+class Severity(StrEnum):
+    """How bad a problem is."""
+
+    ERROR = "error"
+    """The data files are wrong, and the check fails."""
+    WARNING = "warning"
+    """Someone should look at it; the check passes."""
 
 
 class Code(StrEnum):
@@ -16,6 +25,8 @@ class Code(StrEnum):
     DUPLICATE_KEY = "HA002"
     NOT_A_LIST = "HA003"
     UNQUOTED = "HA004"
+    REFERENCE = "HA005"
+    CONFLICT = "HA006"
     UNKNOWN_FIELD = "HA101"
     MISSING_FIELD = "HA102"
     BAD_VALUE = "HA103"
@@ -23,6 +34,27 @@ class Code(StrEnum):
     UNKNOWN_HEAD_TYPE = "HA202"
     UNKNOWN_PAPER = "HA203"
     SHARED_NAME = "HA204"
+    SHARED_ARXIV_ID = "HA205"
+    SHARED_DOI = "HA206"
+    SHARED_TITLE = "HA207"
+    SIMILAR_TITLE = "HA208"
+    DATE_AGAINST_ARXIV_ID = "HA209"
+    SUPERSEDED_IN_A_CIRCLE = "HA210"
+    BROADER_IN_A_CIRCLE = "HA211"
+    OUT_OF_ORDER = "HA212"
+    VANISHED = "HA213"
+    WRONG_TOMBSTONE = "HA214"
+    TO_BE_WRITTEN = "HA301"
+
+    @property
+    def severity(self) -> Severity:
+        """Whether a problem of this kind fails the check."""
+        return Severity.WARNING if self is Code.SIMILAR_TITLE else Severity.ERROR
+
+    @property
+    def documentation(self) -> str:
+        """Where the rule is explained, as a path in the repository with an anchor."""
+        return f"CONTRIBUTING.md#{self.value.lower()}"
 
 
 @dataclass(frozen=True, order=True)
@@ -37,7 +69,8 @@ class Problem:
     mend: str
 
     def __str__(self) -> str:
-        text = f"{self.file}:{self.line}:{self.column}: {self.code} {self.message} ({self.mend})"
+        warning = "warning: " if self.code.severity is Severity.WARNING else ""
+        text = f"{self.file}:{self.line}:{self.column}: {self.code} {warning}{self.message} ({self.mend})"
         return " ".join(text.splitlines())
 
 
@@ -91,6 +124,69 @@ class PictureError(CatalogError, ValueError):
     """A picture cannot be drawn or written; says what to do."""
 
     exit_code = 2
+
+
+class MissingPackageError(CatalogError, ImportError):
+    """A package that this step needs is not installed."""
+
+    exit_code = 2
+
+    def __init__(self, package: str, extra: str) -> None:
+        self.package, self.extra = package, extra
+        super().__init__(f"{package} is not installed; run: pip install 'headatlas[{extra}]'")
+
+
+class ArxivIdError(CatalogError, ValueError):
+    """What was given is no arXiv id; names every one of them."""
+
+    exit_code = 2
+
+    def __init__(self, wrong: Iterable[str]) -> None:
+        self.wrong = list(wrong)
+        names = ", ".join(map(repr, self.wrong))
+        super().__init__(f"no arXiv id: {names}; write 2404.15574, hep-th/9901001, or the address of its arXiv page")
+
+
+class ArxivError(CatalogError, RuntimeError):
+    """arXiv could not be asked, or its answer cannot be relied on."""
+
+    def __init__(self, address: str, reason: str, way_out: str) -> None:
+        self.address, self.reason = address, reason
+        super().__init__(f"{address}: {reason}; {way_out}")
+
+
+class UnknownArxivIdError(CatalogError, KeyError):
+    """arXiv knows no paper under these ids."""
+
+    def __init__(self, unknown: Iterable[str]) -> None:
+        self.unknown = list(unknown)
+        ids = ", ".join(self.unknown)
+        super().__init__(f"arXiv has no complete entry for {ids}; check on arxiv.org, or leave out what is not there")
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+@dataclass(frozen=True)
+class FieldProblem:
+    """One mistake in a submission: the question as the form words it, what is wrong, and what would be right."""
+
+    label: str
+    message: str
+    snippet: str = ""
+    """Text that could stand there in its place; empty where none can be offered."""
+
+    def __str__(self) -> str:
+        return f"{self.label}: {self.message}"
+
+
+class SubmissionError(CatalogError, ValueError):
+    """A submission cannot be taken in; carries every problem by field label, and what was understood."""
+
+    def __init__(self, problems: Iterable[FieldProblem], understood: Mapping[str, str] | None = None) -> None:
+        self.problems = list(problems)
+        self.understood = dict(understood or {})
+        super().__init__("\n".join(map(str, self.problems)))
 
 
 def unknown_name_message(kind: str, wanted: str, known: Iterable[str]) -> str:

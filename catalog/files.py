@@ -34,6 +34,25 @@ def data_folder(chosen: Path | None = None) -> Path:
     return clone if (clone / "papers.yaml").is_file() else PACKAGE / "packaged_data"
 
 
+def own_folder(chosen: Path | None = None) -> Path:
+    """Folder with the papers.yaml that somebody may change: not the copy inside an installed package.
+
+    Args:
+        chosen: Folder that the caller insists on.
+
+    Returns:
+        A folder that holds papers.yaml.
+
+    Raises:
+        DataFolderError: there is none, or it is the copy in the package.
+    """
+    folder = data_folder(chosen)
+    if folder == PACKAGE / "packaged_data":
+        reason = f"belongs to the installed package; name a folder of your own with --data or {ENVIRONMENT_VARIABLE}"
+        raise DataFolderError(folder, reason)
+    return folder
+
+
 def runs_folder() -> Path:
     """Folder that new runs are written to: beside papers.yaml, or below the working folder without a clone.
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from catalog.arxiv.drafts import check_drafts
+from catalog.canonical.layout import out_of_order
 from catalog.checks import check_documents, check_runs
-from catalog.documents import read_document, validate_entries
+from catalog.documents import Document, read_document, validate_entries
+from catalog.duplicates import similar_titles
 from catalog.effects import EffectRun, read_effects
 from catalog.errors import InvalidDataError, Problem, UnknownIdError
 from catalog.files import data_folder
 from catalog.models import HeadType, LeftOut, Paper, Stage
 from catalog.record_files import AnyRecord
+from catalog.releases import Released, Tombstone, check_releases
 from catalog.runs import ProbeRun, read_runs
 
 
@@ -41,25 +45,45 @@ class Registry:
             InvalidDataError: with every problem of every file.
             DataFolderError: the folder or a file in it cannot be read.
         """
-        folder = data_folder(folder)
-        papers_file = read_document(folder / "papers.yaml")
-        head_types_file = read_document(folder / "head_types.yaml")
-        papers = {paper.id: paper for paper in validate_entries(papers_file, Paper)}
-        head_types = {head_type.id: head_type for head_type in validate_entries(head_types_file, HeadType)}
-        left_out_file = read_document(folder / "left_out.yaml", is_optional=True)
-        left_out = list(validate_entries(left_out_file, LeftOut))
-        problems = [
-            *papers_file.problems,
-            *left_out_file.problems,
-            *head_types_file.problems,
-            *check_documents(papers_file, head_types_file),
-        ]
-        runs = _read_or_report(read_runs, folder / "runs", problems)
-        effects = _read_or_report(read_effects, folder / "effects", problems)
-        problems += check_runs(runs, folder / "runs", head_types_file)
+        registry, problems = cls._read(data_folder(folder))
         if problems:
             raise InvalidDataError(problems)
-        return cls(papers, head_types, runs, left_out, effects)
+        return registry
+
+    @classmethod
+    def inspect(cls, folder: Path | None = None) -> tuple[Self, list[Problem]]:
+        """Read the data files and check them more closely than is needed for using them.
+
+        Args:
+            folder: Folder with papers.yaml; left out, the one that catalog.files.data_folder finds.
+
+        Returns:
+            What is right, and every problem of every file in order of place, warnings among them.
+
+        Raises:
+            DataFolderError: the folder or a file in it cannot be read.
+        """
+        folder = data_folder(folder)
+        documents: dict[str, Document] = {}
+        registry, problems = cls._read(folder, documents)
+        return registry, sorted([*problems, *_careful_checks(folder, documents)])
+
+    @classmethod
+    def _read(cls, folder: Path, documents: dict[str, Document] | None = None) -> tuple[Self, list[Problem]]:
+        """What the data files hold, and the errors; the documents that were read are added to the given ones."""
+        files = {name: read_document(folder / f"{name}.yaml") for name in ("papers", "head_types")}
+        files["left_out"] = read_document(folder / "left_out.yaml", is_optional=True)
+        papers = {paper.id: paper for paper in validate_entries(files["papers"], Paper)}
+        head_types = {head_type.id: head_type for head_type in validate_entries(files["head_types"], HeadType)}
+        left_out = list(validate_entries(files["left_out"], LeftOut))
+        problems = [problem for document in files.values() for problem in document.problems]
+        problems += check_documents(files["papers"], files["head_types"], files["left_out"])
+        runs = _read_or_report(read_runs, folder / "runs", problems)
+        effects = _read_or_report(read_effects, folder / "effects", problems)
+        problems += check_runs(runs, folder / "runs", files["head_types"])
+        if documents is not None:
+            documents |= files
+        return cls(papers, head_types, runs, left_out, effects), problems
 
     def paper(self, paper_id: str) -> Paper:
         """Paper with this id or arXiv id.
@@ -143,12 +167,24 @@ class Registry:
         return [run for run in self.runs if run.model.slug == model_slug]
 
 
-def _read_or_report(
-    read: Callable[[Path], list[AnyRecord]], folder: Path, problems: list[Problem]
-) -> list[AnyRecord]:
+def _read_or_report(read: Callable[[Path], list[AnyRecord]], folder: Path, problems: list[Problem]) -> list[AnyRecord]:
     """Records of a folder; if any is at fault, none, and its problems join the list."""
     try:
         return read(folder)
     except InvalidDataError as error:
         problems += error.problems
         return []
+
+
+def _careful_checks(folder: Path, documents: dict[str, Document]) -> Iterator[Problem]:
+    """Problems that do not keep anyone from using the data: order, likely duplicates, drafts, vanished entries."""
+    released = read_document(folder / "released.yaml", is_optional=True)
+    tombstones = read_document(folder / "tombstones.yaml", is_optional=True)
+    for _ in (*validate_entries(released, Released), *validate_entries(tombstones, Tombstone)):
+        pass  # only their problems matter
+    for document in (*documents.values(), tombstones):
+        yield from out_of_order(document)
+    yield from (*released.problems, *tombstones.problems)
+    yield from similar_titles(documents["papers"])
+    yield from check_drafts(documents["papers"])
+    yield from check_releases(documents["papers"], documents["head_types"], released, tombstones)

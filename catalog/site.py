@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from catalog.errors import SiteBuildError
-from catalog.files import project_folder
+from catalog.files import project_folder, write_text
 from catalog.registry import Registry
 
 HOST = "127.0.0.1"
@@ -22,7 +22,7 @@ PORT = 8000
 PAGES_VARIABLE = "HEADATLAS_SITE_PAGES"
 """Environment variable through which mkdocs.yml learns where the pages lie."""
 
-NEEDED = ("jinja2", "mkdocs", "material")
+NEEDED = ("jinja2", "mkdocs", "material", "sklearn")
 
 
 def build(output: Path | None = None, data: Path | None = None) -> Path:
@@ -42,15 +42,19 @@ def build(output: Path | None = None, data: Path | None = None) -> Path:
         OSError: the output folder cannot be written.
     """
     _check_installed()
+    from catalog import exporters
     from catalog.exporters import site_pages
 
     project = project_folder()
     output = (output or project / "build").resolve()
     pages, site = output / "docs", output / "site"
     _refuse_foreign_folder(site, pages / site_pages.MANIFEST)
-    site_pages.write(Registry.load(data), pages)
+    registry = Registry.load(data)
+    site_pages.write(registry, pages)
     fresh = output / "site.new"
     _run_mkdocs(project, pages, fresh)
+    for path, text in exporters.site_files(registry):
+        write_text(fresh / path, text)
     _replace_folder(site, fresh)
     return site / "index.html"
 

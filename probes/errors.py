@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
+from catalog import errors
 from catalog.errors import HeadAtlasError, unknown_name_message
 
 
@@ -93,14 +94,8 @@ class BadInputError(ProbeError, ValueError):
     exit_code = 2
 
 
-class MissingPackageError(ProbeError, ImportError):
+class MissingPackageError(ProbeError, errors.MissingPackageError):
     """A package that this step needs is not installed."""
-
-    exit_code = 2
-
-    def __init__(self, package: str, extra: str) -> None:
-        self.package, self.extra = package, extra
-        super().__init__(f"{package} is not installed; run: pip install 'headatlas[{extra}]'")
 
 
 class NotEnoughMemoryError(ProbeError, RuntimeError):

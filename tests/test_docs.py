@@ -63,8 +63,11 @@ def test_every_command_shows_an_example():
 
 
 def test_every_rule_of_the_data_files_is_explained():
-    rows = re.findall(r"^\| (HA\d{3}) \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
-    assert rows == sorted(Code)
+    rows = re.findall(
+        r'^\| <a id="(ha\d{3})"></a>(HA\d{3}) \| \S', (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE
+    )
+    assert [code for _, code in rows] == sorted(Code)
+    assert [f"CONTRIBUTING.md#{anchor}" for anchor, _ in rows] == [code.documentation for code in sorted(Code)]
 
 
 def test_every_detector_belongs_to_a_head_type():
@@ -171,4 +174,4 @@ def test_readme_example_runs_as_printed(demo, tmp_path, monkeypatch):
     exec(example, names)
     best = names["result"]["induction"].top(5)
     assert f"{best!r}".splitlines()[0] in example
-    assert sorted(path.name for path in data.rglob("*.json")) == ["induction.json", "previous_token.json"]
+    assert sorted(path.name for path in (data / "runs").rglob("*.json")) == ["induction.json", "previous_token.json"]

@@ -1,40 +1,123 @@
-"""Commands that check the data files: paper validate."""
+"""Commands that check the data files and bring them in form: paper validate, format, schema, release."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from catalog.commands.base import Data, Json, load_registry, paper_app
+from catalog.reports import Shape
 
 if TYPE_CHECKING:
-    from catalog.errors import InvalidDataError
+    from catalog.errors import Problem
 
 
 @paper_app.command("validate")
-def validate(data: Data = None, as_json: Json = False) -> None:
-    """Check the data files and report every problem. Example: headatlas paper validate."""
+def validate(
+    data: Data = None,
+    shape: Annotated[
+        Shape, typer.Option("--format", help="Print for people, for GitHub or for machines.")
+    ] = Shape.TEXT,
+    as_json: Json = False,
+) -> None:
+    """Check the data files and report every problem. Example: headatlas paper validate --format github."""
+    from catalog.registry import Registry
+    from catalog.reports import count_errors, report
+
+    registry, problems = Registry.inspect(data)
+    counts = {"papers": len(registry.papers), "head_types": len(registry.head_types), "runs": len(registry.runs)}
+    shape = Shape.JSON if as_json else shape
+    typer.echo(report(problems, shape, counts))
+    n_errors = count_errors(problems)
+    if problems and shape is Shape.TEXT:
+        n_warnings = len(problems) - n_errors
+        typer.echo(f"{len(problems)} problem(s)" + (f", {n_warnings} only to look at" if n_warnings else ""), err=True)
+    if n_errors:
+        raise typer.Exit(1)
+
+
+@paper_app.command("format")
+def format_files(
+    data: Data = None,
+    is_check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; name the files that would change.")
+    ] = False,
+) -> None:
+    """Bring the data files in canonical form and settle merges. Example: headatlas paper format --check."""
+    from catalog.canonical.formatting import format_text
+    from catalog.canonical.layout import STYLES
+    from catalog.errors import InvalidDataError
+    from catalog.files import data_folder, write_text
+
+    changed: dict[Path, str] = {}
+    problems: list[Problem] = []
+    for style in STYLES.values():
+        path = data_folder(data) / style.file
+        if not path.exists():
+            continue
+        try:
+            before = _read(path)
+            after = format_text(before, style, str(path))
+        except InvalidDataError as error:
+            problems += error.problems
+            continue
+        if after != before:
+            changed[path] = after
+    if problems:
+        raise InvalidDataError(problems)
+    for path, after in changed.items():
+        if not is_check:
+            write_text(path, after)
+        typer.echo(f"{'would change' if is_check else 'changed'} {path}")
+    if changed and is_check:
+        raise typer.Exit(1)
+
+
+def _read(path: Path) -> str:
+    """Content of a data file with the line ends that it has."""
+    from catalog.documents import read_document
     from catalog.errors import InvalidDataError
 
     try:
-        registry = load_registry(data)
-    except InvalidDataError as error:
-        _print_problems(error, as_json)
-        raise typer.Exit(1) from None
-    counts = {"papers": len(registry.papers), "head_types": len(registry.head_types), "runs": len(registry.runs)}
-    if as_json:
-        typer.echo(json.dumps({"problems": [], **counts}))
-    else:
-        typer.echo(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()) + ": no problems")
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidDataError(read_document(path).problems) from None
 
 
-def _print_problems(error: InvalidDataError, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps({"problems": [asdict(problem) for problem in error.problems]}, ensure_ascii=False))
+@paper_app.command("schema")
+def schema(
+    name: Annotated[
+        str, typer.Argument(help="papers, head_types, left_out, tombstones, released, run, effect.")
+    ] = "papers",
+    is_written: Annotated[bool, typer.Option("--write", help="Write every schema to data/schema.")] = False,
+    data: Data = None,
+) -> None:
+    """Print the JSON Schema of a data file. Example: headatlas paper schema head_types."""
+    from catalog.errors import UnknownIdError
+    from catalog.files import data_folder, write_text
+    from catalog.json_schema import CONTENTS, dump_schema, schema_files
+
+    if name not in CONTENTS:
+        raise UnknownIdError("schema", name, CONTENTS)
+    if not is_written:
+        typer.echo(dump_schema(name), nl=False)
         return
-    for problem in error.problems:
-        typer.echo(str(problem))
-    typer.echo(f"{len(error.problems)} problem(s)", err=True)
+    for path, text in schema_files(data_folder(data)).items():
+        write_text(path, text)
+        typer.echo(path)
+
+
+@paper_app.command("release")
+def release(data: Data = None) -> None:
+    """Record the ids that may not vanish after a release. Example: headatlas paper release."""
+    from importlib.metadata import version
+
+    from catalog.files import data_folder, write_text
+    from catalog.releases import write_released
+
+    registry = load_registry(data)
+    path = data_folder(data) / "released.yaml"
+    write_text(path, write_released(version("headatlas"), list(registry.papers.values()), list(registry.head_types)))
+    typer.echo(path)

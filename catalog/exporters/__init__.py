@@ -2,35 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 from catalog.errors import UnknownIdError
 
+if TYPE_CHECKING:
+    from catalog.exporters.base import Exporter
+    from catalog.registry import Registry
+
+NO_FORMATS = {"base", "site_pages"}
+"""Files beside the formats: what an exporter is, and the pages of the site, which are a folder and not one file."""
+
 
 def names() -> list[str]:
-    """Names of all exporters, in alphabetical order; nothing is imported.
+    """Names of all formats, in alphabetical order; nothing is imported.
 
     Returns:
         The names.
     """
     files = Path(__file__).parent.glob("*.py")
-    return sorted(file.stem for file in files if file.stem != "base" and not file.stem.startswith("_"))
+    return sorted(file.stem for file in files if file.stem not in NO_FORMATS and not file.stem.startswith("_"))
 
 
-def load(name: str) -> ModuleType:
-    """Module of one exporter.
+def load(name: str) -> Exporter:
+    """Exporter of one format.
 
     Args:
         name: Such as "bibtex".
 
     Returns:
-        The module.
+        The exporter.
 
     Raises:
         UnknownIdError: there is none; names the nearest ones.
     """
     if name not in names():
-        raise UnknownIdError("exporter", name, names())
-    return import_module(f"catalog.exporters.{name}")
+        raise UnknownIdError("export format", name, names())
+    exporter: Exporter = import_module(f"catalog.exporters.{name}").EXPORTER
+    return exporter
+
+
+def site_files(registry: Registry) -> Iterator[tuple[str, str]]:
+    """All formats, as the site offers them.
+
+    Args:
+        registry: What to export.
+
+    Yields:
+        Path below the site's address, such as "downloads/papers.bib", and the text of the file.
+    """
+    for exporter in map(load, names()):
+        yield exporter.path, exporter.export(registry)

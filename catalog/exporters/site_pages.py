@@ -11,16 +11,20 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from catalog import exporters
 from catalog.claims import Check, Verdict, ledger, overall
 from catalog.errors import SiteBuildError
 from catalog.exporters import bibtex
+from catalog.exporters.base import SPACE
 from catalog.files import project_folder, write_text
 from catalog.head_map import draw_head_map, number
 from catalog.ids import HeadName
 from catalog.models import BaseClaim, EffectClaim, HeadsClaim, Paper, ShareClaim, UntestableClaim
 from catalog.registry import Registry
+from catalog.related import related
 from catalog.runs import MeasuredModel, ProbeRun
 
 if TYPE_CHECKING:
@@ -33,9 +37,6 @@ N_TOP = 10
 N_TOP_UNCALLED = 5
 N_CLAIMS_OPEN = 8
 """Claims about named heads that a page shows one by one; more of them are folded up by head type and model."""
-
-_SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
-"""Space, line breaks, control characters, and marks that reverse the direction of writing."""
 
 _MARKUP = re.compile(r"[!-+<-@\[-^`{-~]|(?<![^\W_])[-_]|[-_](?![^\W_])|(?<=\d)\.")
 """ASCII punctuation that can be markup. A hyphen or underscore inside a word cannot, nor can comma, full stop, slash or
@@ -106,8 +107,7 @@ def escape(text: str) -> str:
     Returns:
         One line; punctuation that could mean something is written as a character reference.
     """
-    one_line = _SPACE.sub(" ", text)
-    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", one_line)
+    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", SPACE.sub(" ", text))
 
 
 def _escape_line(line: str) -> str:
@@ -158,9 +158,11 @@ def _pages(registry: Registry, templates: Path) -> Iterator[tuple[str, str]]:
 
     yield "index.md", fill("home", root="", **_home(registry))
     yield "papers/index.md", fill("papers", papers=_newest_first(registry.papers.values()))
+    nearest = related(registry)
     for paper in registry.papers.values():
         runs = [run for head_type in paper.head_types for run in registry.runs_on(head_type)]
-        yield f"papers/{paper.id}.md", fill("paper", paper=paper, runs=runs)
+        page = fill("paper", paper=paper, runs=runs, nearest=nearest.get(paper.id, []))
+        yield f"papers/{paper.id}.md", page
     yield "head-types/index.md", fill("head_types")
     for head_type in registry.head_types.values():
         narrower = [other.id for other in registry.head_types.values() if head_type.id in other.broader]
@@ -168,12 +170,16 @@ def _pages(registry: Registry, templates: Path) -> Iterator[tuple[str, str]]:
         page = fill("head_type", head_type=head_type, narrower=narrower, papers=papers, runs=runs)
         yield f"head-types/{head_type.id}.md", page
     yield "claims/index.md", fill("claims", **_claims_page(registry, checks))
+    yield "downloads.md", fill("downloads", root="", formats=[exporters.load(name) for name in exporters.names()])
     yield "models/index.md", fill("models")
     for slug, model in models.items():
         runs = registry.runs_of(slug)
         heads = sorted({name for run in runs for name in run.heads()})
-        tested = [check for check in checks if check.model is not None and check.model.slug == slug]
-        yield f"models/{slug}.md", fill("model", model=model, runs=runs, heads=heads, tested=tested)
+        about = {
+            "effects": [effect for effect in registry.effects if effect.model.slug == slug],
+            "tested": [check for check in checks if check.model is not None and check.model.slug == slug],
+        }
+        yield f"models/{slug}.md", fill("model", model=model, runs=runs, heads=heads, **about)
 
 
 def _environment(templates: Path) -> Environment:
@@ -220,10 +226,11 @@ def _helpers(registry: Registry) -> dict[str, Callable[..., object]]:
         "claims_on": _claims_on,
         "first_detector": first_detector,
         "in_prose": _in_prose,
+        "sentence": _sentence,
+        "mean": fmean,
         "millions": lambda count: f"{count / 1e6:,.0f} million",
         "name_of": name_of,
         "number": number,
-        "pairs": lambda left, right: list(zip(left, right, strict=True)),
         "percent": _percent,
         "plural": _plural,
         "plain": lambda value: f"{value:g}".replace("-", "−"),
@@ -286,8 +293,8 @@ def _claims_page(registry: Registry, checks: list[Check]) -> dict[str, Any]:
 
 def _models(registry: Registry) -> dict[str, MeasuredModel]:
     """Every measured model by slug, as its latest run describes it."""
-    runs = sorted(registry.runs, key=lambda run: (run.model.slug, run.provenance.created))
-    return {run.model.slug: run.model for run in runs}
+    runs = [*registry.effects, *registry.runs]
+    return {run.model.slug: run.model for run in sorted(runs, key=lambda run: (run.model.slug, run.provenance.created))}
 
 
 def _newest_first(papers: Iterable[Paper]) -> list[Paper]:
@@ -346,7 +353,9 @@ def _claim_form(claim: BaseClaim) -> str:
         case HeadsClaim():
             source = " (not from the authors' own release)" if claim.evidence == "secondary" else ""
             found_on = f", found on {claim.found_on}" if claim.found_on else ""
-            return f"{len(claim.heads)} named {_counted(claim.unit, len(claim.heads))} in {claim.model}{found_on}{source}"
+            return (
+                f"{len(claim.heads)} named {_counted(claim.unit, len(claim.heads))} in {claim.model}{found_on}{source}"
+            )
         case ShareClaim():
             where = f"of the heads of {claim.model or 'any model'}"
             return f"from {_percent(claim.at_least)} to {_percent(claim.at_most)} {where}"
@@ -355,7 +364,7 @@ def _claim_form(claim: BaseClaim) -> str:
             model = claim.model or "any model"
             return f"ablated in {model}: {claim.metric} {claim.direction}{size}, against random heads"
         case UntestableClaim():
-            return f"no probe can check this: {claim.reason}"
+            return f"no probe can check this. {_sentence(claim.reason)}"
         case _:
             raise AssertionError(f"claim of an unknown form: {claim!r}")
 
@@ -371,6 +380,11 @@ def _percent(share: float) -> str:
 def _in_prose(name: str) -> str:
     """Name inside a sentence: without its capital, unless that belongs to the word, as in "S-inhibition head"."""
     return name[:1].lower() + name[1:] if name[1:2].islower() else name
+
+
+def _sentence(text: str) -> str:
+    """Text with a capital in front and a full stop behind."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
 
 
 def _plural(name: str) -> str:

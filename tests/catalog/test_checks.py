@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.checks import check_documents
+from catalog.checks import check_documents, month_of_arxiv_id
 from catalog.documents import read_document
 from catalog.errors import Code
 
@@ -81,6 +81,57 @@ MISTAKES = {
         Code.UNKNOWN_PAPER,
         "unknown paper 'teal-2023-riddle': did you mean teal-2023-ripple",
     ),
+    "superseded-by-an-unknown-paper": (
+        "papers.yaml",
+        ("  added: '2026-11-22'", "  added: '2026-11-22'\n  superseded_by: teal-2023-riddle  # HERE"),
+        Code.UNKNOWN_PAPER,
+        "unknown paper 'teal-2023-riddle': did you mean teal-2023-ripple",
+    ),
+    "superseded-by-itself": (
+        "papers.yaml",
+        ("  added: '2026-11-22'", "  added: '2026-11-22'\n  superseded_by: grebe-2021-echo  # HERE"),
+        Code.SUPERSEDED_IN_A_CIRCLE,
+        "is superseded by itself: grebe-2021-echo → grebe-2021-echo",
+    ),
+    "head-type-below-itself": (
+        "head_types.yaml",
+        ("  read_first: teal-2023-ripple", "  broader: [far_echo]  # HERE"),
+        Code.BROADER_IN_A_CIRCLE,
+        "is below itself: echo → far_echo → echo",
+    ),
+    "arxiv-id-twice": (
+        "papers.yaml",
+        (
+            "date_basis: month of the arXiv id\n  arxiv_id: '2302.00002'",
+            "date_basis: publication page\n  arxiv_id: '2105.00010'  # HERE",
+        ),
+        Code.SHARED_ARXIV_ID,
+        "arXiv id '2105.00010' is that of another paper (line 8)",
+    ),
+    "title-twice": (
+        "papers.yaml",
+        ("title: '[Re] Ripples :smile: [/bold]'", "title: echo heads – in small PÖNDS!  # HERE"),
+        Code.SHARED_TITLE,
+        "title 'echo heads – in small PÖNDS!' is that of another paper (line 4)",
+    ),
+    "submission-after-the-arxiv-id": (
+        "papers.yaml",
+        ("date: '2021-05-04'", "date: '2021-06-01'  # HERE"),
+        Code.DATE_AGAINST_ARXIV_ID,
+        "date 2021-06-01 does not fit the arXiv id, which is of 2021-05",
+    ),
+    "submission-long-before-the-arxiv-id": (
+        "papers.yaml",
+        ("date: '2021-05-04'", "date: '2021-03-31'  # HERE"),
+        Code.DATE_AGAINST_ARXIV_ID,
+        "date 2021-03-31 does not fit the arXiv id, which is of 2021-05",
+    ),
+    "month-that-is-not-that-of-the-arxiv-id": (
+        "papers.yaml",
+        ("date: '2023-02'", "date: '2023-01'  # HERE"),
+        Code.DATE_AGAINST_ARXIV_ID,
+        "date 2023-01 does not fit the arXiv id, which is of 2023-02",
+    ),
 }
 
 
@@ -129,4 +180,58 @@ def test_file_without_entries_knows_nothing(check):
     ids=["text", "empty", "wrong-kinds", "wrong-kinds-in-claims"],
 )
 def test_entry_of_the_wrong_kind_is_left_to_the_models(check, text):
+    assert check(papers=text, head_types="") == []
+
+
+def change(text, *changes):
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    return text
+
+
+@pytest.mark.parametrize(
+    "date", ["2021-05-31", "2021-04-30", "2021-04", "2021"], ids=["month", "month-before", "no-day", "no-month"]
+)
+def test_submission_in_the_month_of_the_arxiv_id_or_the_one_before_fits(check, date):
+    assert check(papers=change(FILES["papers.yaml"], ("date: '2021-05-04'", f"date: '{date}'"))) == []
+
+
+@pytest.mark.parametrize("basis", ["publication page", "as a public paper list prints it"])
+def test_date_that_stands_for_something_else_may_lie_anywhere(check, basis):
+    changes = ("date: '2021-05-04'", "date: '2022-12-01'"), ("date_basis: submission", f"date_basis: {basis}")
+    assert check(papers=change(FILES["papers.yaml"], *changes)) == []
+
+
+@pytest.mark.parametrize(
+    ("arxiv_id", "month"),
+    [
+        ("2404.15574", "2024-04"),
+        ("0704.0001", "2007-04"),
+        ("cs/0112017", "2001-12"),
+        ("hep-th/9901001", "1999-01"),
+        ("math.GT/0309136", "2003-09"),
+        ("2413.00001", None),
+        ("12", None),
+        (None, None),
+        (["2404.15574"], None),
+    ],
+)
+def test_month_of_an_arxiv_id(arxiv_id, month):
+    assert month_of_arxiv_id(arxiv_id) == month
+
+
+def test_every_circle_is_reported_once(check):
+    text = "".join(
+        f"- {{id: {name}, superseded_by: {next_one}}}\n" for name, next_one in ("ab", "bc", "ca", "db", "ef", "fe")
+    )
+    found = [problem for _, problem in check(papers=text, head_types="") if problem.code is Code.SUPERSEDED_IN_A_CIRCLE]
+    assert [sorted(set(problem.message.partition(": ")[2].split(" → "))) for problem in found] == [
+        ["a", "b", "c"],
+        ["e", "f"],
+    ]
+
+
+def test_long_chain_of_superseded_papers_is_no_circle(check):
+    text = "".join(f"- {{id: p{number}, superseded_by: p{number + 1}}}\n" for number in range(3000)) + "- id: p3000\n"
     assert check(papers=text, head_types="") == []

@@ -52,7 +52,8 @@ def test_broken_file_as_json_gives_the_same_mistakes():
     problems = json.loads(done.stdout)["problems"]
     assert done.returncode == 1
     assert [(problem["line"], problem["code"]) for problem in problems] == expected_mistakes()
-    assert all(problem.keys() == {"file", "line", "column", "code", "message", "mend"} for problem in problems)
+    fields = {"file", "line", "column", "code", "message", "mend", "severity", "documentation"}
+    assert all(problem.keys() == fields for problem in problems)
     assert done.stderr == ""
 
 
@@ -63,9 +64,9 @@ def test_broken_file_as_json_gives_the_same_mistakes():
         (b"- id: a\n- id: \xe9\n", "2:7: HA001 is not UTF-8 (save the file as UTF-8)"),
         (b"- id: a\n- id: \x01\n", r"2:7: HA001 holds the character '\x01', which YAML does not allow (delete it)"),
         (b"id: a\n", "1:1: HA003 is not a list (start each entry with '- id:')"),
-        (b"- &a [*a]\n", "1:1: HA001"),
+        (b"- [*a]\n", "1:4: HA005"),
     ],
-    ids=["syntax", "not-utf-8", "control-character", "not-a-list", "value-inside-itself"],
+    ids=["syntax", "not-utf-8", "control-character", "not-a-list", "alias"],
 )
 def test_file_that_cannot_be_parsed_is_one_line(headatlas, tmp_path, content, place):
     (tmp_path / "papers.yaml").write_bytes(content)

@@ -1,4 +1,5 @@
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -89,13 +90,15 @@ def test_repeated_key_is_a_problem_at_the_second_one_and_the_first_counts(read):
         (b"- id: a\n- id: 'b\n", 3, 1, Code.SYNTAX, "unexpected end of stream"),
         (b"- id: a\n  b: c: d\n", 2, 7, Code.SYNTAX, "mapping values are not allowed"),
         (b"- id: a\n\tb: c\n", 2, 1, Code.SYNTAX, ""),  # the two loaders word it differently
-        (b"- id: *nothing\n", 1, 7, Code.SYNTAX, "undefined alias"),
+        (b"- id: *nothing\n", 1, 7, Code.REFERENCE, "an alias (*) is not allowed"),
+        (b"- id: &name a\n", 1, 7, Code.REFERENCE, "an anchor (&) is not allowed"),
+        (b"- {id: !!python/name:os.system }\n", 1, 8, Code.REFERENCE, "a tag (!) is not allowed"),
+        (b"- id: a\n<<<<<<< HEAD\n- id: b\n=======\n>>>>>>> other\n", 2, 1, Code.CONFLICT, "both sides of a merge"),
         (b"- id: a\n---\n- id: b\n", 2, 1, Code.SYNTAX, "another document"),
         (b"- id: a\r\n- id: b\xe9\r\n", 2, 8, Code.SYNTAX, "is not UTF-8"),
         (b"- id: \xc3\xa9\xff\n", 1, 8, Code.SYNTAX, "is not UTF-8"),
         (b"- id: a\n- id: \xc3\xa9\x01b\n", 2, 8, Code.SYNTAX, r"holds the character '\x01'"),
         (b"- id: a\n- id: '\x1b[31m'\n", 2, 8, Code.SYNTAX, r"holds the character '\x1b'"),
-        (b"- &me [*me]\n", 1, 1, Code.SYNTAX, "contains itself"),
         (b"- " + b"[" * 1200 + b"]" * 1200, 1, 1, Code.SYNTAX, "nested too deeply"),
         (b"# comment\n\nid: a\n", 3, 1, Code.NOT_A_LIST, "is not a list"),
         (b"just text\n", 1, 1, Code.NOT_A_LIST, "is not a list"),
@@ -106,12 +109,14 @@ def test_repeated_key_is_a_problem_at_the_second_one_and_the_first_counts(read):
         "two-colons",
         "tab",
         "alias",
+        "anchor",
+        "tag",
+        "conflict",
         "two-documents",
         "latin-1",
         "not-utf-8",
         "control-character",
         "escape-character",
-        "value-inside-itself",
         "too-deep",
         "mapping",
         "text",
@@ -124,6 +129,26 @@ def test_broken_file_is_one_problem_at_its_place(read, content, line, column, co
     assert message in document.problems[0].message
     assert document.data == []
     assert document.is_broken
+
+
+@pytest.mark.usefixtures("loader")
+def test_aliases_are_refused_before_they_are_expanded(read):
+    text = "- &a [x, x, x, x, x, x, x, x, x]\n"
+    text += "".join(f"- &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in pairwise("abcdefghijklmnop"))
+    document = read(text)
+    assert document.data == []
+    assert {problem.code for problem in document.problems} == {Code.REFERENCE}
+    assert [places(read("- &me [*me]\n"))[i] for i in (0, 1)] == [(1, 3, Code.REFERENCE), (1, 8, Code.REFERENCE)]
+
+
+@pytest.mark.usefixtures("loader")
+@pytest.mark.parametrize(
+    "text", ["R&D", "a & b", "x *y* z", "wow!", "a &b", "'&a'", "'*a'", '"!a"', ">-\n    &a *b !c"]
+)
+def test_signs_of_references_may_stand_in_text(read, text):
+    document = read(f"- id: {text}\n")
+    assert not document.problems
+    assert document.data[0]["id"]
 
 
 def test_file_with_a_repeated_key_is_not_broken(read):

@@ -61,6 +61,13 @@ def test_data_folder_without_papers_is_refused_with_the_way_out(tmp_path, monkey
     assert caught.value.folder == tmp_path
 
 
+def test_own_folder_is_the_data_folder_unless_it_belongs_to_the_package(tmp_path, installed):
+    chosen = make_data(tmp_path / "chosen")
+    assert files.own_folder(chosen) == chosen
+    with pytest.raises(DataFolderError, match=r"belongs to the installed package; name a folder of your own"):
+        files.own_folder()
+
+
 def test_project_folder_is_the_clone():
     assert (files.project_folder() / "pyproject.toml").is_file()
 

@@ -3,7 +3,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from catalog.ids import ArxivId, ClaimId, Head, HeadName, HeadTypeId, PaperId, Unquoted, slugify
+from catalog.errors import ArxivIdError
+from catalog.ids import (
+    ArxivId,
+    ClaimId,
+    Head,
+    HeadName,
+    HeadTypeId,
+    PaperId,
+    Unquoted,
+    parse_arxiv_id,
+    parse_arxiv_ids,
+    slugify,
+)
 from catalog.runs import MeasuredModel
 
 SLUG = TypeAdapter(MeasuredModel.model_fields["slug"].rebuild_annotation())
@@ -99,3 +111,61 @@ def test_slug_is_empty_or_fits_a_measured_model_and_is_its_own_slug(text):
     slug = slugify(text)
     assert not slug or SLUG.validate_python(slug) == slug
     assert slugify(slug) == slug
+
+
+MONTHS = st.integers(1, 12)
+NEW_IDS = st.builds("{:02}{:02}.{:05}".format, st.integers(15, 89), MONTHS, st.integers(0, 99999))
+MIDDLE_IDS = st.builds("{:02}{:02}.{:04}".format, st.integers(8, 14), MONTHS, st.integers(0, 9999))
+OLD_IDS = st.builds(
+    "{}/{}{:02}{:03}".format,
+    st.sampled_from(["math", "hep-th", "cond-mat", "q-alg"]),
+    st.sampled_from(["91", "99", "00", "06"]),
+    MONTHS,
+    st.integers(0, 999),
+)
+AROUND_ARXIV_ID = [
+    *("{}", " {} ", "arXiv:{}", "arxiv: {}", "10.48550/arXiv.{}", "https://doi.org/10.48550/arXiv.{}"),
+    *("https://arxiv.org/abs/{}", "http://www.arxiv.org/pdf/{}.pdf", "https://arxiv.org/pdf/{}", "arxiv.org/html/{}/"),
+    *("https://export.arxiv.org/abs/{}?context=cs", "HTTPS://ARXIV.ORG/ABS/{}#top"),
+]
+
+
+@given(NEW_IDS | MIDDLE_IDS | OLD_IDS, st.sampled_from(AROUND_ARXIV_ID), st.sampled_from(["", "v1", "v12"]))
+def test_arxiv_id_is_read_from_every_way_to_write_it(arxiv_id, around, version):
+    assert parse_arxiv_id(around.format(arxiv_id + version)) == arxiv_id
+    assert TypeAdapter(ArxivId).validate_python(arxiv_id) == arxiv_id
+
+
+@given(st.text() | st.from_regex(r"[0-9]{3,5}\.[0-9]{3,6}(v[0-9]+)?"))
+def test_arxiv_id_is_itself_again_or_refused(text):
+    try:
+        arxiv_id = parse_arxiv_id(text)
+    except ArxivIdError:
+        return
+    assert parse_arxiv_id(arxiv_id) == arxiv_id
+    assert TypeAdapter(ArxivId).validate_python(arxiv_id) == arxiv_id
+
+
+def test_arxiv_id_loses_its_subject_class_which_arxiv_leaves_out_too():
+    assert parse_arxiv_id("math.GT/0309136v2") == "math/0309136"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "foo", "2404", "2413.00001", "2400.00001", "0703.0001", "1412.00001", "1501.0001", "2404.155740"),
+        *("2404.15574v", "2404.15574v0", "2404.15574 2404.15575", "math/030913", "https://example.org/abs/2404.15574"),
+        *("https://arxiv.org/list/cs.CL/recent", "２４０４.15574", "2404.15574\n2404.15575"),
+    ],
+    ids=repr,
+)
+def test_what_arxiv_never_gave_as_an_id_is_refused(text):
+    with pytest.raises(ArxivIdError, match=r"no arXiv id: .*write 2404\.15574"):
+        parse_arxiv_id(text)
+
+
+def test_arxiv_ids_come_once_each_and_wrong_ones_are_all_named():
+    assert parse_arxiv_ids(["2404.15574v2", "2209.11895", "arXiv:2404.15574"]) == ["2404.15574", "2209.11895"]
+    with pytest.raises(ArxivIdError, match="'foo', 'bar'") as caught:
+        parse_arxiv_ids(["foo", "2404.15574", "bar"])
+    assert caught.value.wrong == ["foo", "bar"]

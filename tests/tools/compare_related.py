@@ -1,6 +1,6 @@
-"""How well several blends find the papers that a reader would want next, on ten papers judged by hand.
+"""How well several recipes find the papers that a reader would want next, on ten papers judged by hand.
 
-Prints precision and nDCG at 8 for each blend. Run: python tests/tools/compare_related.py
+Prints precision and nDCG at 8 for each recipe. Run: python tests/tools/compare_related.py
 """
 
 import math
@@ -9,25 +9,22 @@ from pathlib import Path
 import yaml
 
 from catalog.registry import Registry
-from catalog.related import BLEND, N_RELATED, Blend, related
+from catalog.related import N_RELATED, RECIPE, Recipe, related
 
 JUDGEMENTS = Path(__file__).parents[1] / "fixtures" / "related_judgements.yaml"
 VARIANTS = {
-    "words": Blend(1, 0, 0),
-    "characters": Blend(0, 1, 0),
-    "head types and tags": Blend(0, 0, 1),
-    "words + characters": Blend(0.5, 0.5, 0),
-    "words + head types": Blend(0.5, 0, 0.5),
-    "characters + head types": Blend(0, 0.5, 0.5),
-    "words + characters + head types": Blend(0.4, 0.2, 0.4),
-    "in use": BLEND,
+    "words": Recipe("word", 0),
+    "parts of words": Recipe("char_wb", 0),
+    "head types and tags": Recipe("word", 1),
+    "words + head types and tags": Recipe("word", 0.5),
+    "parts of words + head types and tags": Recipe("char_wb", 0.5),
 }
 
 
-def measure(registry, blend):
+def measure(registry, recipe):
     """Mean precision and mean nDCG at 8 over the judged papers; first counts 2, also counts 1."""
     judged = yaml.safe_load(JUDGEMENTS.read_text(encoding="utf-8"))
-    found = related(registry, blend)
+    found = related(registry, recipe)
     scores = [_measure_one(found[paper], lists["first"], lists["also"]) for paper, lists in judged.items()]
     return tuple(sum(column) / len(scores) for column in zip(*scores, strict=True))
 
@@ -46,10 +43,11 @@ def _discounted(gains):
 def main():
     """Print the table."""
     registry = Registry.load()
-    print(f"{'blend':34}precision  nDCG at {N_RELATED}")
-    for name, blend in VARIANTS.items():
-        precision, ndcg = measure(registry, blend)
-        print(f"{name:34}{precision:9.3f}  {ndcg:9.3f}")
+    print(f"{'recipe':38}precision  nDCG at {N_RELATED}")
+    for name, recipe in VARIANTS.items():
+        precision, ndcg = measure(registry, recipe)
+        in_use = "  in use" if recipe == RECIPE else ""
+        print(f"{name:38}{precision:9.3f}  {ndcg:9.3f}{in_use}")
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def test_paper_lists_claims_in_their_forms(pages):
     assert "L1H2 0.9 L3H0 −0.25" in text
     assert "from 0 % to 10 % of the heads of any model" in text
     assert "ablated in any model: loudness falls by at least 0.5 nats, against random heads" in text
-    assert "no probe can check this: a matter of taste" in text
+    assert "no probe can check this. A matter of taste." in text
 
 
 def test_paper_links_runs_of_its_head_types_and_its_bibtex(pages):

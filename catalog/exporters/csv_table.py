@@ -1,0 +1,104 @@
+"""CSV of papers, one row each, for spreadsheets and data frames; lists in one cell are joined by "; ".
+
+A cell that a spreadsheet would run as a formula gets an apostrophe in front: `guard` puts it there, `unguard` takes it
+off. What is lossless in every case is the JSON export.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable
+
+from catalog.exporters import _citation
+from catalog.exporters.base import Exporter, one_line
+from catalog.models import Paper
+from catalog.registry import Registry
+
+SEPARATOR = "; "
+
+_FORMULA = re.compile(r"'*[=+\-@＝＋－＠]")
+"""Start of what a spreadsheet may run. Apostrophes in front are counted in, so that `unguard` finds its own."""
+
+
+def guard(text: str) -> str:
+    """Text that no spreadsheet takes for a formula.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        One line, with an apostrophe in front where the text starts like a formula.
+    """
+    line = one_line(text)
+    return f"'{line}" if _FORMULA.match(line) else line
+
+
+def unguard(cell: str) -> str:
+    """Text of a cell as it was before `guard`.
+
+    Args:
+        cell: A cell of the export.
+
+    Returns:
+        The text.
+    """
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def export(registry: Registry) -> str:
+    """One CSV file with a row for every paper.
+
+    Args:
+        registry: What to export.
+
+    Returns:
+        The text of the file, with the line ends of RFC 4180.
+    """
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(COLUMNS)
+    writer.writerows([guard(value(paper)) for value in COLUMNS.values()] for paper in registry.papers.values())
+    return file.getvalue()
+
+
+def _arxiv(paper: Paper) -> str:
+    """Id with a prefix: a spreadsheet reads 2209.11890 as a number and drops its zero."""
+    return f"arXiv:{paper.arxiv_id}" if paper.arxiv_id else ""
+
+
+COLUMNS: dict[str, Callable[[Paper], str]] = {
+    "id": lambda paper: paper.id,
+    "title": lambda paper: paper.title,
+    "authors": lambda paper: SEPARATOR.join(paper.authors),
+    "year": lambda paper: str(_citation.year(paper)),
+    "date": lambda paper: paper.date,
+    "date_basis": lambda paper: paper.date_basis,
+    "arxiv": _arxiv,
+    "doi": lambda paper: paper.doi or "",
+    "venue": lambda paper: paper.venue or "",
+    "licence": lambda paper: paper.licence or "",
+    "link": lambda paper: str(paper.links.paper),
+    "code": lambda paper: str(paper.links.code or ""),
+    "project": lambda paper: str(paper.links.project or ""),
+    "data": lambda paper: str(paper.links.data or ""),
+    "head_types": lambda paper: SEPARATOR.join(paper.head_types),
+    "models": lambda paper: SEPARATOR.join(paper.models),
+    "methods": lambda paper: SEPARATOR.join(paper.tags.methods),
+    "domains": lambda paper: SEPARATOR.join(paper.tags.domains),
+    "modalities": lambda paper: SEPARATOR.join(paper.tags.modalities),
+    "model_families": lambda paper: SEPARATOR.join(paper.tags.model_families),
+    "facts_from": lambda paper: SEPARATOR.join(paper.facts_from),
+    "n_claims": lambda paper: str(len(paper.claims)),
+    "added": lambda paper: paper.added,
+    "superseded_by": lambda paper: paper.superseded_by or "",
+    "innovation": lambda paper: paper.summary.innovation,
+    "tasks": lambda paper: paper.summary.tasks,
+    "result": lambda paper: paper.summary.result,
+    "written_by": lambda paper: paper.summary.written_by,
+    "reviewed_by": lambda paper: paper.summary.reviewed_by or "",
+}
+"""Every column, in order, and how a paper fills it."""
+
+EXPORTER = Exporter("Table of all papers, one row each (CSV)", "downloads/papers.csv", "text/csv", export)

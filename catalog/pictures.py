@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from catalog.errors import PictureError
+from catalog.errors import MissingPackageError, PictureError
 from catalog.files import write_bytes, write_text
 
 SCALE = 2.0
@@ -45,13 +45,12 @@ class Picture:
             Content of a PNG file.
 
         Raises:
-            PictureError: the package that turns SVG into pixels is not installed.
+            MissingPackageError: the package that turns SVG into pixels is not installed.
         """
         try:
             import vl_convert
         except ImportError as error:
-            way_out = "pip install 'headatlas[pictures]', or save it as .svg"
-            raise PictureError(f"a PNG needs the package vl-convert-python; run: {way_out}") from error
+            raise MissingPackageError("vl-convert-python", "pictures") from error
         pixels: bytes = vl_convert.svg_to_png(_on_paper(self.svg), scale=SCALE)
         return pixels
 
@@ -65,7 +64,8 @@ class Picture:
             The file.
 
         Raises:
-            PictureError: another ending, or a PNG is asked for and its package is not installed.
+            PictureError: another ending.
+            MissingPackageError: a PNG is asked for, and the package that turns SVG into pixels is not installed.
             OSError: the file cannot be written.
         """
         path = Path(path)

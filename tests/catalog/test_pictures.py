@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from catalog.errors import PictureError
+from catalog.errors import MissingPackageError, PictureError
 from catalog.head_map import draw_head_map
 from catalog.pictures import Picture, side_by_side
 from catalog.scatter import Dot, draw_scatter
@@ -37,7 +37,7 @@ def test_colours_of_the_page_become_plain_in_a_png(make_run, monkeypatch, tmp_pa
 
 def test_png_without_its_package_names_the_extra(make_run, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "vl_convert", None)
-    with pytest.raises(PictureError, match=r"headatlas\[pictures\]"):
+    with pytest.raises(MissingPackageError, match=r"headatlas\[pictures\]"):
         draw_head_map(make_run()).save(tmp_path / "map.png")
     assert list(tmp_path.iterdir()) == []
 

@@ -107,17 +107,31 @@ def _check(registry: Registry, paper: Paper, claim: Claim) -> Iterator[Check]:
 
 
 def _check_scores(registry: Registry, paper: Paper, claim: HeadsClaim | ShareClaim) -> Iterator[Check]:
-    head_type = registry.head_types.get(claim.head_type)
-    detectors = head_type.detectors if head_type else []
+    detectors = detectors_for(registry, claim)
     runs = [run for run in registry.runs if run.probe in detectors and _is_about(claim.model, run.model)]
     for run in runs:
         outcome = _heads_outcome(claim, run) if isinstance(claim, HeadsClaim) else _share_outcome(claim, run)
         yield Check(paper, claim, outcome.verdict, outcome.reason, run.model, run.probe, outcome.numbers)
     if not runs and not detectors:
-        yield Check(paper, claim, Verdict.UNTESTED, "no detector measures this head type yet")
+        yield Check(paper, claim, Verdict.UNTESTED, "no detector measures this as the paper does yet")
     elif not runs:
         reason = f"no run of {' or '.join(detectors)} on {claim.model or 'any model'} is recorded"
         yield Check(paper, claim, Verdict.UNTESTED, reason)
+
+
+def detectors_for(registry: Registry, claim: HeadsClaim | ShareClaim) -> list[str]:
+    """Detectors whose runs bear on a claim.
+
+    Args:
+        registry: The head types.
+        claim: The claim.
+
+    Returns:
+        Those that the claim names; if it names none, the first one of its head type.
+    """
+    head_type = registry.head_types.get(claim.head_type)
+    known = head_type.detectors if head_type else []
+    return known[:1] if claim.detectors is None else claim.detectors
 
 
 def _is_about(claimed: str | None, model: MeasuredModel) -> bool:

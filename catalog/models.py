@@ -226,7 +226,16 @@ class BaseClaim(Record):
     where: Text | None = Field(default=None, description="Where in the paper or its release it stands.")
 
 
-class HeadsClaim(BaseClaim):
+class ScoredClaim(BaseClaim):
+    """A claim that the scores of a detector can bear out."""
+
+    detectors: list[HeadTypeId] | None = Field(
+        default=None,
+        description="Detectors that measure what the paper means; left out, the first one of the head type.",
+    )
+
+
+class HeadsClaim(ScoredClaim):
     """These heads of this model are of this type."""
 
     form: Literal["heads"] = Field(description="Form of the claim.")
@@ -250,7 +259,7 @@ class HeadsClaim(BaseClaim):
         return self
 
 
-class ShareClaim(BaseClaim):
+class ShareClaim(ScoredClaim):
     """The share of heads of a type lies in a range, in one model or in any."""
 
     form: Literal["share"] = Field(description="Form of the claim.")

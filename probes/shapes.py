@@ -8,6 +8,8 @@ from torch import Tensor
 Tokens: TypeAlias = Int[Tensor, "batch pos"]
 """Token ids."""
 
+Logits: TypeAlias = Float[Tensor, "batch pos d_vocab"]
+
 KeyPositions: TypeAlias = Int[Tensor, "batch query_pos n_keys"]
 """For every query position the key positions that count; -1 where there are fewer."""
 

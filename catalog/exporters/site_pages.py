@@ -15,7 +15,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from catalog import exporters
-from catalog.claims import Check, Verdict, ledger, overall
+from catalog.claims import Check, Verdict, detectors_for, ledger, overall
 from catalog.errors import SiteBuildError
 from catalog.exporters import bibtex
 from catalog.exporters.base import SPACE
@@ -280,8 +280,7 @@ def _claims_page(registry: Registry, checks: list[Check]) -> dict[str, Any]:
     verdicts = Counter(map(overall, by_claim.values()))
     waiting: dict[str, list[Check]] = {}
     for check in checks:
-        head_type = registry.head_types.get(check.claim.head_type or "")
-        if isinstance(check.claim, HeadsClaim) and check.model is None and head_type and head_type.detectors:
+        if isinstance(check.claim, HeadsClaim) and check.model is None and detectors_for(registry, check.claim):
             waiting.setdefault(check.claim.model, []).append(check)
     return {
         "counts": [(verdict, verdicts[verdict]) for verdict in Verdict],

@@ -202,9 +202,7 @@ def _heads_reason(claim: HeadsClaim, numbers: dict[str, float]) -> str:
 
 def _share_outcome(claim: ShareClaim, run: ProbeRun) -> _Outcome:
     n_heads = run.model.n_layers * (run.model.n_heads if claim.unit == "query head" else run.model.n_key_value_heads)
-    low, share, high = (
-        _n_called(claim, run, errors) / n_heads for errors in (-STANDARD_ERRORS, 0.0, STANDARD_ERRORS)
-    )
+    low, share, high = (_n_called(claim, run, errors) / n_heads for errors in (-STANDARD_ERRORS, 0.0, STANDARD_ERRORS))
     called = f"{share:.1%} of {n_heads} {claim.unit}s are called"
     reason = f"{called} ({low:.1%} to {high:.1%} within the error of their scores)"
     numbers = {"n_heads": float(n_heads), "share": share, "low": low, "high": high}

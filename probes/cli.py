@@ -140,6 +140,42 @@ def run(
         typer.echo("not recorded: this is not the standard run; to keep it, name a folder with --output", err=True)
 
 
+@app.command("ablate")
+def ablate(
+    model: Annotated[str, typer.Option(help="demo, a Hugging Face id, a folder, or a .gguf file.")] = "demo",
+    head_type: Annotated[str | None, typer.Option(help="Only heads of this type, such as induction.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name to record for the model.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder of all effects; data/effects if left out.")] = None,
+) -> None:
+    """Take out the heads of a type and record what papers say it changes. Example: headatlas probe ablate --model demo.
+
+    The heads are those that the first detector of the type calls. Each is replaced by its mean output; the comparison
+    is with as many random heads. The records give claims of form "effect" their verdicts.
+    """
+    from catalog.effects import write_effect
+    from catalog.files import runs_folder
+    from catalog.registry import Registry
+    from probes.ablation import ablate_type, claimed_effects
+
+    registry = Registry.load()
+    chosen = None if head_type is None else registry.head_type(head_type).id
+    folder = output or runs_folder().with_name("effects")
+    _check_writable(folder)
+    pairs = [(type_id, effect) for type_id, effect in claimed_effects(registry) if chosen in {None, type_id}]
+    if not pairs:
+        raise BadInputError(f"no claim on '{head_type}' names an effect that can be measured")
+    loaded = probes.load_model(model, name=name)
+    for type_id, effect in pairs:
+        record = ablate_type(loaded, registry.head_types[type_id], effect)
+        if record is None:
+            typer.echo(f"{type_id}: no head is called, so none can be ablated", err=True)
+            continue
+        interval = record.interval
+        change = f"{record.change:+.3g} {record.unit} ({interval.low:+.3g} to {interval.high:+.3g})"
+        typer.echo(f"{type_id}, {len(record.heads)} heads: {record.metric} {change} against random heads")
+        typer.echo(f"written: {write_effect(folder, record)}", err=True)
+
+
 @app.command("sweep")
 def sweep(
     models: Annotated[

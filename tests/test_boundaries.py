@@ -48,7 +48,8 @@ ORDER = [
     {"scores", "finished"},
     {"session"},
     {"service"},
-    {"sweep"},
+    {"effects"},
+    {"ablation", "sweep"},
     {"cli", "pages"},
 ]
 """Parts of the probes; none imports a part of a later line while it is itself imported."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog import exporters
 from catalog.claims import Check, Verdict, detectors_for, ledger, overall
+from catalog.effects import EffectRun
 from catalog.errors import SiteBuildError
 from catalog.exporters import bibtex
 from catalog.exporters.base import SPACE
@@ -175,7 +176,7 @@ def _pages(registry: Registry, templates: Path) -> Iterator[tuple[str, str]]:
     for slug, model in models.items():
         runs = registry.runs_of(slug)
         heads = sorted({name for run in runs for name in run.heads()})
-        about = {
+        about: dict[str, Any] = {
             "effects": [effect for effect in registry.effects if effect.model.slug == slug],
             "tested": [check for check in checks if check.model is not None and check.model.slug == slug],
         }
@@ -292,7 +293,7 @@ def _claims_page(registry: Registry, checks: list[Check]) -> dict[str, Any]:
 
 def _models(registry: Registry) -> dict[str, MeasuredModel]:
     """Every measured model by slug, as its latest run describes it."""
-    runs = [*registry.effects, *registry.runs]
+    runs: list[ProbeRun | EffectRun] = [*registry.effects, *registry.runs]
     return {run.model.slug: run.model for run in sorted(runs, key=lambda run: (run.model.slug, run.provenance.created))}
 
 

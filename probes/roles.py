@@ -126,12 +126,12 @@ def _opposites(best: Mapping[str, Role]) -> Iterator[str]:
 
 
 def _two_patterns(head: HeadName, calling: Mapping[str, ProbeRun]) -> Iterator[str]:
-    """Attention of one head that goes to two places on the same input; it adds up to 1."""
+    """Attention of one head that goes to two places on the same input; queries that count may differ."""
     patterns = [run for run in calling.values() if run.family == "pattern" and run.unit == "probability"]
     for one, other in combinations(patterns, 2):
         if one.head_type != other.head_type and _same_input(one, other):
             shares = " and ".join(f"{run.score(head):.2f} to {run.head_type}" for run in (one, other))
-            yield f"two patterns on one input: attention of {shares}"
+            yield f"two patterns on one input, each over its own queries: attention of {shares}"
 
 
 def _same_input(one: ProbeRun, other: ProbeRun) -> bool:

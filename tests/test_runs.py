@@ -1,20 +1,35 @@
-"""The committed runs: each was made by the code as it stands."""
+"""The committed runs and effects: each was made by the code as it stands."""
 
 import pytest
 
-from catalog.files import runs_folder
+from catalog.effects import read_effects
+from catalog.files import data_folder
+from catalog.registry import Registry
 from catalog.runs import read_runs
+from probes.ablation import claimed_effects
 from probes.detectors import names
 from probes.provenance import code_sha256
 
-RUNS = read_runs(runs_folder())
+DEMO, GEMMA = "smollm2-135m-instruct-q4-1", "gemma-3-270m-q4-k-m"
+RUNS = read_runs(data_folder() / "runs")
+EFFECTS = read_effects(data_folder() / "effects")
 
 
-def test_both_real_models_have_a_run_of_every_detector():
-    found = {slug: [run.probe for run in RUNS if run.model.slug == slug] for slug in {run.model.slug for run in RUNS}}
-    assert found == {"smollm2-135m-instruct-q4-1": names(), "gemma-3-270m-q4-k-m": names()}
+@pytest.mark.parametrize("slug", [DEMO, GEMMA])
+def test_both_real_models_have_a_run_of_every_detector(slug):
+    assert [run.probe for run in RUNS if run.model.slug == slug] == names()
+
+
+def test_every_effect_that_a_claim_names_was_measured_on_the_demo_model():
+    measured = {(effect.head_type, effect.effect) for effect in EFFECTS if effect.model.slug == DEMO}
+    assert measured == set(claimed_effects(Registry.load()))
 
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: f"{run.model.slug}/{run.probe}")
 def test_run_was_made_by_this_code(run):
-    assert run.provenance.code_sha256 == code_sha256(run.probe), "measure again, see CONTRIBUTING.md"
+    assert run.provenance.code_sha256 == code_sha256(f"detectors.{run.probe}"), "measure again, see CONTRIBUTING.md"
+
+
+@pytest.mark.parametrize("effect", EFFECTS, ids=lambda effect: f"{effect.effect}/{effect.head_type}")
+def test_effect_was_made_by_this_code(effect):
+    assert effect.provenance.code_sha256 == code_sha256(f"effects.{effect.effect}"), "ablate again"

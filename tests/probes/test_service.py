@@ -119,14 +119,14 @@ def test_requests_that_cannot_be_met_are_refused(tiny_llama, request_, error, wo
 
 def test_changed_source_changes_the_code_hash(tmp_path, monkeypatch):
     copy = shutil.copytree(provenance.PACKAGE, tmp_path / "probes")
-    before = provenance.code_sha256("induction")
+    before = provenance.code_sha256("detectors.induction")
     monkeypatch.setattr(provenance, "PACKAGE", copy)
-    assert provenance.code_sha256("induction") == before
+    assert provenance.code_sha256("detectors.induction") == before
     (copy / "detectors/first_token.py").write_text("# another detector")
-    assert provenance.code_sha256("induction") == before
+    assert provenance.code_sha256("detectors.induction") == before
     with (copy / "masks.py").open("a") as file:
         file.write("# changed\n")
-    assert provenance.code_sha256("induction") != before
+    assert provenance.code_sha256("detectors.induction") != before
 
 
 SHORT = {"half_length": 9, "n_samples": 3, "progress": False}

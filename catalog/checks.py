@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import date
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from catalog.dates import is_later
 from catalog.documents import Document, Location
 from catalog.duplicates import same_papers
 from catalog.errors import Code, Problem, unknown_name_message
@@ -49,8 +51,39 @@ def check_documents(papers: Document, head_types: Document, left_out: Document |
     yield from same_papers(papers, left_out)
     yield from _dates_against_arxiv_ids(papers)
     yield from _circles(papers, papers.texts("superseded_by"), Code.SUPERSEDED_IN_A_CIRCLE, "superseded by")
+    yield from _superseded_by_older(papers)
     broader = list(_head_types_of_head_types(head_types))
     yield from _circles(head_types, broader, Code.BROADER_IN_A_CIRCLE, "below")
+
+
+def check_future(documents: Iterable[Document], today: date) -> Iterator[Problem]:
+    """Dates, and months of arXiv ids, that are still to come.
+
+    Args:
+        documents: Documents whose entries may have `date`, `added` or `arxiv_id`.
+        today: The last day that has begun.
+
+    Yields:
+        The problems.
+    """
+    for document in documents:
+        for position, entry in document.entries():
+            for field, day in _days_of(entry):
+                if is_later(day, today.isoformat()):
+                    what = f"{field} '{entry[field]}'"
+                    message, mend = f"{what} lies in the future; today is {today} in UTC", "correct it"
+                    yield document.problem((position, field), Code.IN_THE_FUTURE, message, mend)
+
+
+def _days_of(entry: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Fields that say when something was; a date that only repeats the month of the arXiv id is left to that."""
+    month = month_of_arxiv_id(entry.get("arxiv_id"))
+    if month is not None:
+        yield "arxiv_id", month
+    for field in ("date", "added"):
+        day = entry.get(field)
+        if isinstance(day, str) and re.fullmatch(r"\d{4}(-\d\d){0,2}", day) and day != month:
+            yield field, day
 
 
 def check_runs(runs: Iterable[ProbeRun], folder: Path, head_types: Document) -> Iterator[Problem]:
@@ -160,6 +193,18 @@ def _dates_against_arxiv_ids(papers: Document) -> Iterator[Problem]:
             yield papers.problem((position, "date"), Code.DATE_AGAINST_ARXIV_ID, message, mend)
 
 
+def _superseded_by_older(papers: Document) -> Iterator[Problem]:
+    """Entries whose successor came out before them."""
+    entries = dict(papers.entries())
+    dates = {entry.get("id"): entry.get("date") for entry in entries.values() if isinstance(entry.get("id"), str)}
+    for path, successor in papers.texts("superseded_by"):
+        own, other = entries[int(path[0])].get("date"), dates.get(successor)
+        if isinstance(own, str) and isinstance(other, str) and is_later(own, other):
+            message = f"'{successor}' of {other} is older than this paper of {own}"
+            mend = "name a later paper, or correct a date"
+            yield papers.problem(path, Code.SUPERSEDED_BY_OLDER, message, mend)
+
+
 def month_of_arxiv_id(arxiv_id: object) -> str | None:
     """Month in which arXiv gave an id.
 
@@ -172,8 +217,9 @@ def month_of_arxiv_id(arxiv_id: object) -> str | None:
     match = re.match(r"[a-zA-Z.-]+/(\d\d)(0[1-9]|1[0-2])\d{3}|(\d\d)(0[1-9]|1[0-2])\.\d", str(arxiv_id))
     if match is None:
         return None
-    year, month = match[1] or match[3], match[2] or match[4]
-    return f"{'19' if int(year) >= 91 else '20'}{year}-{month}"
+    is_old = match[1] is not None  # with a slash, from the years before 2007
+    year, month = (match[1], match[2]) if is_old else (match[3], match[4])
+    return f"{'19' if is_old and int(year) >= 91 else '20'}{year}-{month}"
 
 
 def _months_between(date: str, month: str) -> set[int]:

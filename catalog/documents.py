@@ -122,6 +122,10 @@ def parse_document(text: str, file: str) -> Document:
         The document. Syntax errors, repeated keys and a wrong top level are among its problems.
     """
     document = Document(file, [], {}, {}, [])
+    if text.startswith("\ufeff"):
+        message, mend = "begins with a byte-order mark", "save the file as UTF-8 without one"
+        document.problems.append(Problem(file, 1, 1, Code.SYNTAX, message, mend))
+        return document
     conflict = conflict_line(text)
     if conflict is not None:
         message, mend = "git left both sides of a merge here", "run headatlas paper format, which joins them"
@@ -223,8 +227,7 @@ class _Builder:
     def _mapping(self, path: Location) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
         while type(event := self.loader.get_event()) is not yaml.MappingEndEvent:
-            is_plain_key = type(event) is yaml.ScalarEvent and event.anchor is None and event.tag is None
-            key = event.value if is_plain_key else str(self._value(event, path))
+            key = self._key(event, path)
             here = (*path, key)
             mark = Mark(event.start_mark.line + 1, event.start_mark.column + 1)
             if key in mapping:
@@ -233,6 +236,15 @@ class _Builder:
             self.document.keys[here] = mark
             mapping[key] = self._value(self.loader.get_event(), here)
         return mapping
+
+    def _key(self, event: Any, path: Location) -> str:
+        """Name of a field; what YAML would not read as text is refused."""
+        is_bare = type(event) is yaml.ScalarEvent and event.anchor is None and event.tag is None
+        key = _scalar(event) if is_bare else self._value(event, path)
+        if type(key) is not str and type(event) is not yaml.AliasEvent:  # aliases are refused already
+            mark = Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+            self._add(mark, Code.SYNTAX, "a key is not text", "write the name of a field in front of the colon")
+        return str(key)
 
     def _pass_over(self, key: str, mark: Mark, path: Location) -> None:
         """Read the value of a repeated key without keeping it."""

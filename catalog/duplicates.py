@@ -14,6 +14,7 @@ from difflib import SequenceMatcher
 from itertools import chain, combinations
 
 from catalog.documents import Document, Location
+from catalog.dois import bare_doi
 from catalog.errors import Code, Problem
 
 SHARED_WORDS = 0.5
@@ -41,8 +42,16 @@ def normal_title(title: str) -> str:
     return " ".join(re.findall(r"[^\W_]+", plain))
 
 
-def _normal_doi(doi: str) -> str:
-    return re.sub(r"^(?:https?://)?(?:dx\.)?doi\.org/|^doi:\s*", "", doi.strip().lower())
+def normal_doi(doi: str) -> str:
+    """DOI without a resolver and without case.
+
+    Args:
+        doi: A DOI, however it is written.
+
+    Returns:
+        What two spellings of one DOI have in common.
+    """
+    return bare_doi(doi).lower()
 
 
 def same_papers(papers: Document, left_out: Document | None = None) -> Iterator[Problem]:
@@ -56,7 +65,7 @@ def same_papers(papers: Document, left_out: Document | None = None) -> Iterator[
         The problems.
     """
     yield from _shared(papers, "arxiv_id", str, "arXiv id", Code.SHARED_ARXIV_ID)
-    yield from _shared(papers, "doi", _normal_doi, "DOI", Code.SHARED_DOI)
+    yield from _shared(papers, "doi", normal_doi, "DOI", Code.SHARED_DOI)
     yield from _shared(papers, "title", normal_title, "title", Code.SHARED_TITLE)
     if left_out is not None:
         lines = {name: papers.values[path].line for path, name in papers.texts("arxiv_id")}

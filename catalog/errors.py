@@ -44,6 +44,8 @@ class Code(StrEnum):
     OUT_OF_ORDER = "HA212"
     VANISHED = "HA213"
     WRONG_TOMBSTONE = "HA214"
+    IN_THE_FUTURE = "HA215"
+    SUPERSEDED_BY_OLDER = "HA216"
     TO_BE_WRITTEN = "HA301"
 
     @property
@@ -114,6 +116,14 @@ class DataFolderError(CatalogError, FileNotFoundError):
     def __init__(self, folder: Path, reason: str) -> None:
         self.folder = folder
         super().__init__(f"{folder}: {reason}")
+
+
+class BusyDataError(CatalogError, TimeoutError):
+    """Another process has been changing the data files for too long."""
+
+    def __init__(self, lock_file: str) -> None:
+        self.lock_file = lock_file
+        super().__init__(f"another process is changing data files and holds {lock_file}; wait for it, or end it")
 
 
 class SiteBuildError(CatalogError, RuntimeError):
@@ -189,6 +199,20 @@ class SubmissionError(CatalogError, ValueError):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+FEW_NAMES = 10
+"""Names that a message can list without getting hard to read."""
+
+_LISTED_BY = {
+    "paper": "headatlas paper list",
+    "head type": "head_types.yaml",
+    "model": "headatlas paper claims",
+    "detector": "headatlas probe list",
+    "export format": "headatlas paper export --list",
+    "form": "headatlas paper forms",
+}
+"""Where people find all names of a kind."""
+
+
 def unknown_name_message(kind: str, wanted: str, known: Iterable[str]) -> str:
     """Sentence that says a name is unknown and which known names come near it.
 
@@ -201,9 +225,23 @@ def unknown_name_message(kind: str, wanted: str, known: Iterable[str]) -> str:
         One line, for people.
     """
     names = sorted(known)
-    near = _near_names(wanted, names) or names[:5]
-    hint = f"did you mean {', '.join(near)}?" if near else f"there is no {kind} at all"
+    if near := _near_names(wanted, names):
+        hint = f"did you mean {', '.join(near)}?"
+    elif not names:
+        hint = f"there is no {kind} at all"
+    else:
+        reason = "nothing is spelled like it" if wanted.strip() else "the name is empty"
+        hint = f"{reason}; {_all_names(kind, names)}"
     return f"unknown {kind} '{wanted}': {hint}"
+
+
+def _all_names(kind: str, names: list[str]) -> str:
+    """All names if they are few, else where they are listed."""
+    if len(names) <= FEW_NAMES:
+        return f"there are {', '.join(names)}" if len(names) > 1 else f"there is only {names[0]}"
+    if kind in _LISTED_BY:
+        return f"{_LISTED_BY[kind]} lists all {len(names)}"
+    return f"there are {len(names)}, from {names[0]} to {names[-1]}"
 
 
 def _near_names(wanted: str, names: list[str]) -> list[str]:
@@ -211,8 +249,10 @@ def _near_names(wanted: str, names: list[str]) -> list[str]:
     from difflib import SequenceMatcher
 
     def resemblance(name: str) -> float:
-        parts = [name, *name.replace("_", "-").split("-")]
+        parts = [name, *filter(None, name.replace("_", "-").split("-"))]
         return max(SequenceMatcher(None, wanted.lower(), part).ratio() for part in parts)
 
+    if not wanted.strip():
+        return []
     near = sorted((name for name in names if resemblance(name) >= 0.6), key=lambda name: -resemblance(name))
     return near[:3]

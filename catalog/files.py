@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from secrets import token_hex
+from stat import S_IMODE
 
-from catalog.errors import DataFolderError
+from platformdirs import user_cache_path
+
+from catalog.errors import BusyDataError, DataFolderError
 
 PACKAGE = Path(__file__).parent
 ENVIRONMENT_VARIABLE = "HEADATLAS_DATA"
+LONGEST_TURN = 60.0
+"""Seconds that a process waits for another one to finish its change of the data files."""
 
 
 def data_folder(chosen: Path | None = None) -> Path:
@@ -47,7 +55,7 @@ def own_folder(chosen: Path | None = None) -> Path:
         DataFolderError: there is none, or it is the copy in the package.
     """
     folder = data_folder(chosen)
-    if folder == PACKAGE / "packaged_data":
+    if folder.resolve() == (PACKAGE / "packaged_data").resolve():
         reason = f"belongs to the installed package; name a folder of your own with --data or {ENVIRONMENT_VARIABLE}"
         raise DataFolderError(folder, reason)
     return folder
@@ -78,8 +86,36 @@ def project_folder() -> Path:
     return folder
 
 
+@contextmanager
+def changing_data() -> Iterator[None]:
+    """Keep every other process of this user from changing data files, from reading them until they are written.
+
+    One lock for all data folders lies in the cache of the user, so that none lies among the data.
+
+    Yields:
+        Once it is our turn.
+
+    Raises:
+        BusyDataError: another process keeps its turn for longer than a minute.
+    """
+    from filelock import FileLock, Timeout
+
+    with ExitStack() as stack:
+        try:
+            folder = user_cache_path("headatlas", ensure_exists=True)
+            stack.enter_context(FileLock(folder / "data.lock", timeout=LONGEST_TURN))
+        except Timeout as error:
+            raise BusyDataError(error.lock_file) from error
+        except (OSError, NotImplementedError) as error:
+            sys.stderr.write(f"headatlas: no lock on the data files ({error}); change them by one process at a time\n")
+        yield
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file in one step: a reader, a full disk or Ctrl-C never leaves half of it.
+
+    A link stays, and the file that it leads to is written. A file keeps its rights. Pipes and devices take the text as
+    it comes.
 
     Args:
         path: The file; its folder is made if it is missing.
@@ -101,13 +137,18 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         OSError: it cannot be written; what was there is untouched.
     """
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    temporary = path.with_name(f".{token_hex(8)}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
+            if path.exists():
+                temporary.chmod(S_IMODE(path.stat().st_mode))
             file.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

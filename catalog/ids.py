@@ -123,12 +123,15 @@ def slugify(text: str) -> str:
     return "--".join(part for part in parts if part)
 
 
+LONGEST_ID = 80
+"""Characters of the longest id: ids become names of files and pages, which most systems end at 255 bytes."""
+
 PaperId = Annotated[
     str,
-    StringConstraints(pattern=r"^[a-z]+(?:-[a-z]+)*-(?:19|20)\d\d-[a-z0-9]+(?:-[a-z0-9]+)*$"),
+    StringConstraints(pattern=r"^[a-z]+(?:-[a-z]+)*-(?:19|20)\d\d-[a-z0-9]+(?:-[a-z0-9]+)*$", max_length=LONGEST_ID),
 ]
-ClaimId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$")]
-HeadTypeId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$")]
+ClaimId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$", max_length=LONGEST_ID)]
+HeadTypeId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$", max_length=LONGEST_ID)]
 ArxivId = Annotated[
     str,
     BeforeValidator(_refuse_unquoted),

@@ -171,13 +171,24 @@ class HeadType(Record):
     read_first: PaperId | None = Field(default=None, description="The paper to read first on this head type.")
 
 
+def _check_link(link: HttpUrl) -> HttpUrl:
+    if link.username or link.password:
+        raise ValueError("a link with a name or a password in front of its host; leave them out")
+    if "." not in (link.host or "").strip("."):
+        raise ValueError(f"'{link.host}' is no host on the internet; give the public address")
+    return link
+
+
+Link = Annotated[HttpUrl, AfterValidator(_check_link)]
+
+
 class Links(Record):
     """Where a paper and what belongs to it can be found."""
 
-    paper: HttpUrl = Field(description="The paper itself.")
-    code: HttpUrl | None = Field(default=None, description="Code by the authors.")
-    project: HttpUrl | None = Field(default=None, description="Project page or demonstration by the authors.")
-    data: HttpUrl | None = Field(default=None, description="Data released by the authors.")
+    paper: Link = Field(description="The paper itself.")
+    code: Link | None = Field(default=None, description="Code by the authors.")
+    project: Link | None = Field(default=None, description="Project page or demonstration by the authors.")
+    data: Link | None = Field(default=None, description="Data released by the authors.")
 
 
 class Summary(Record):
@@ -214,7 +225,7 @@ class LeftOut(Record):
 
     title: Text = Field(description="Title as published.")
     arxiv_id: ArxivId | None = Field(default=None, description="arXiv id in quotes, without a version.")
-    link: HttpUrl | None = Field(default=None, description="Where to find it, if it has no arXiv id.")
+    link: Link | None = Field(default=None, description="Where to find it, if it has no arXiv id.")
     reason: Text = Field(description="Why it was left out.")
 
 

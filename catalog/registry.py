@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Self
 
+from catalog import dates
 from catalog.arxiv.drafts import check_drafts
 from catalog.canonical.layout import out_of_order
-from catalog.checks import check_documents, check_runs
+from catalog.checks import check_documents, check_future, check_runs
 from catalog.documents import Document, read_document, validate_entries
 from catalog.duplicates import similar_titles
 from catalog.effects import EffectRun, read_effects
@@ -51,11 +53,12 @@ class Registry:
         return registry
 
     @classmethod
-    def inspect(cls, folder: Path | None = None) -> tuple[Self, list[Problem]]:
+    def inspect(cls, folder: Path | None = None, today: date | None = None) -> tuple[Self, list[Problem]]:
         """Read the data files and check them more closely than is needed for using them.
 
         Args:
             folder: Folder with papers.yaml; left out, the one that catalog.files.data_folder finds.
+            today: Day after which nothing may be dated; left out, today in UTC.
 
         Returns:
             What is right, and every problem of every file in order of place, warnings among them.
@@ -66,7 +69,7 @@ class Registry:
         folder = data_folder(folder)
         documents: dict[str, Document] = {}
         registry, problems = cls._read(folder, documents)
-        return registry, sorted([*problems, *_careful_checks(folder, documents)])
+        return registry, sorted([*problems, *_careful_checks(folder, documents, today or dates.today())])
 
     @classmethod
     def _read(cls, folder: Path, documents: dict[str, Document] | None = None) -> tuple[Self, list[Problem]]:
@@ -176,8 +179,8 @@ def _read_or_report(read: Callable[[Path], list[AnyRecord]], folder: Path, probl
         return []
 
 
-def _careful_checks(folder: Path, documents: dict[str, Document]) -> Iterator[Problem]:
-    """Problems that do not keep anyone from using the data: order, likely duplicates, drafts, vanished entries."""
+def _careful_checks(folder: Path, documents: dict[str, Document], today: date) -> Iterator[Problem]:
+    """Problems that keep nobody from using the data: order, likely duplicates, drafts, the future, vanished entries."""
     released = read_document(folder / "released.yaml", is_optional=True)
     tombstones = read_document(folder / "tombstones.yaml", is_optional=True)
     for _ in (*validate_entries(released, Released), *validate_entries(tombstones, Tombstone)):
@@ -187,4 +190,5 @@ def _careful_checks(folder: Path, documents: dict[str, Document]) -> Iterator[Pr
     yield from (*released.problems, *tombstones.problems)
     yield from similar_titles(documents["papers"])
     yield from check_drafts(documents["papers"])
+    yield from check_future((*documents.values(), tombstones), today)
     yield from check_releases(documents["papers"], documents["head_types"], released, tombstones)

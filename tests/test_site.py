@@ -11,7 +11,6 @@ import pytest
 
 from catalog import Registry, site
 from catalog.errors import SiteBuildError
-from catalog.exporters import bibtex
 
 pytest.importorskip("mkdocs", reason="pip install 'headatlas[site]'")
 
@@ -119,11 +118,6 @@ def test_every_internal_link_leads_somewhere(html, built):
 def test_every_claim_has_its_place(html, registry):
     for paper in registry.papers.values():
         assert {f"claim-{claim.id}" for claim in paper.claims} <= set(html[f"papers/{paper.id}.html"].ids)
-
-
-def test_citation_keys_are_unique(registry):
-    keys = Counter(bibtex.key(paper) for paper in registry.papers.values())
-    assert max(keys.values()) == 1
 
 
 def test_script_stays_small(built):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import nullcontext
 from datetime import date
 from itertools import chain, count
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.documents import Document, Location, read_document
 from catalog.errors import Code, InvalidDataError, Problem
-from catalog.files import write_text
+from catalog.files import changing_data, write_text
+from catalog.ids import LONGEST_ID
 from catalog.models import DateBasis, FactSource, Paper, Record, Summary, UntestableClaim
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ SPELLED_OUT = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
 )
 """Letters that Unicode does not take apart into a plain letter and an accent."""
+
+LONGEST_PART = (LONGEST_ID - len("-2024--1000")) // 2
+"""Characters of a surname or a word in an id, so that all of it fits."""
 
 NOT_SURNAMES = {"jr", "sr", "ii", "iii", "iv"}
 
@@ -96,11 +101,12 @@ def make_paper_id(first_author: str, year: int, title: str, taken: Collection[st
         taken: Ids that other papers have.
 
     Returns:
-        An id that nobody has; further words of the title, then a number, make it unique.
+        An id that nobody has; further words of the title, then a number, make it unique. Long words are cut.
     """
     all_words = list(_words(title))
     words = [word for word in all_words if word not in COMMON_WORDS] or all_words or ["paper"]
-    start = f"{_surname(first_author)}-{year}"
+    words = [word[:LONGEST_PART] for word in words]
+    start = f"{_surname(first_author)[:LONGEST_PART].rstrip('-')}-{year}"
     numbered = (f"{start}-{words[0]}-{number}" for number in count(2))
     return next(each for each in chain((f"{start}-{word}" for word in words), numbered) if each not in taken)
 
@@ -173,6 +179,8 @@ def read_papers(path: Path) -> Document:
 def insert_drafts(path: Path, records: Iterable[ArxivRecord], today: date, *, dry_run: bool = False) -> list[Paper]:
     """Put drafts into papers.yaml, all of them or none; papers that have joined it in the meantime are left out.
 
+    Several processes may do so at once.
+
     Args:
         path: papers.yaml.
         records: What arXiv says about the papers.
@@ -184,10 +192,20 @@ def insert_drafts(path: Path, records: Iterable[ArxivRecord], today: date, *, dr
 
     Raises:
         InvalidDataError: papers.yaml cannot be parsed.
+        BusyDataError: another process changes the data files and does not finish.
         OSError: papers.yaml cannot be written; it is as it was.
     """
     from catalog.canonical.formatting import insert_papers
 
+    with nullcontext() if dry_run else changing_data():
+        drafts = _new_drafts(path, records, today)
+        if drafts and not dry_run:
+            write_text(path, insert_papers(path.read_bytes().decode("utf-8"), drafts))
+    return drafts
+
+
+def _new_drafts(path: Path, records: Iterable[ArxivRecord], today: date) -> list[Paper]:
+    """Drafts of the papers that papers.yaml does not have."""
     entries = [entry for _, entry in read_papers(path).entries()]
     taken, known = {str(entry.get("id")) for entry in entries}, arxiv_ids_of(entries)
     drafts: list[Paper] = []
@@ -195,8 +213,6 @@ def insert_drafts(path: Path, records: Iterable[ArxivRecord], today: date, *, dr
         if record.arxiv_id not in known:
             drafts.append(draft_paper(record, taken, today))
             taken.add(drafts[-1].id)
-    if drafts and not dry_run:
-        write_text(path, insert_papers(path.read_bytes().decode("utf-8"), drafts))
     return drafts
 
 

@@ -26,6 +26,8 @@ class Drift(Record):
 def find_drift(paper: Paper, record: ArxivRecord) -> Iterator[Drift]:
     """What arXiv says otherwise than the entry; spelling with capitals, accents or full stops does not count.
 
+    A version is news only if it came after the entry had joined the catalogue.
+
     Args:
         paper: The entry.
         record: arXiv's record of the same paper.
@@ -43,7 +45,7 @@ def find_drift(paper: Paper, record: ArxivRecord) -> Iterator[Drift]:
         yield drift("title", paper.title, record.title)
     if [*map(_essence, paper.authors)] != [*map(_essence, record.authors)]:
         yield drift("authors", ", ".join(paper.authors), ", ".join(record.authors))
-    if record.version > 1:
+    if record.version > 1 and record.updated.isoformat() > paper.added:
         yield drift("version", None, f"v{record.version}")
     if record.journal_ref and not paper.venue:
         yield drift("journal reference", None, record.journal_ref)

@@ -24,8 +24,10 @@ from xml.etree import ElementTree
 
 from platformdirs import user_cache_path
 
+from catalog.dois import bare_doi
 from catalog.errors import ArxivError, ArxivIdError, MissingPackageError
 from catalog.ids import parse_arxiv_id
+from catalog.texts import one_line
 
 if TYPE_CHECKING:
     from arxiv import Client, Result
@@ -73,6 +75,8 @@ class ArxivRecord:
     title: str
     authors: list[str]
     submitted: date
+    updated: date
+    """Day of the newest version."""
     comment: str | None
     journal_ref: str | None
     doi: str | None
@@ -107,7 +111,7 @@ class ArxivLookup:
         on_wait: Called with a sentence before a long wait.
 
     Raises:
-        MissingPackageError: arxiv or filelock is not installed.
+        MissingPackageError: arxiv or requests is not installed.
     """
 
     def __init__(self, manners: Manners | None = None, on_wait: Callable[[str], object] = lambda _: None) -> None:
@@ -204,11 +208,10 @@ class ArxivLookup:
     def _make_client(self) -> Client:
         try:
             import arxiv
-            import filelock  # noqa: F401  (missing packages are named before the first request)
+            from requests import PreparedRequest
+            from requests.adapters import HTTPAdapter
         except ImportError as error:
             raise MissingPackageError(error.name or "arxiv", "arxiv") from error
-        from requests import PreparedRequest
-        from requests.adapters import HTTPAdapter
 
         name, timeout = f"headatlas/{version('headatlas')} arxiv.py/{arxiv.__version__}", self.manners.timeout
 
@@ -292,14 +295,15 @@ def _record(result: Result) -> ArxivRecord:
         title=_one_line(result.title),
         authors=authors,
         submitted=result.published.date(),
+        updated=result.updated.date(),
         comment=_one_line(result.comment) or None,
         journal_ref=_one_line(result.journal_ref) or None,
-        doi=re.sub(r"^https?://(?:dx\.)?doi\.org/", "", _one_line(result.doi)) or None,
+        doi=bare_doi(_one_line(result.doi)) or None,
     )
 
 
 def _one_line(text: str | None) -> str:
-    return " ".join((text or "").split())
+    return one_line(text or "")
 
 
 def _wanted_wait(header: str) -> float:

@@ -25,28 +25,54 @@ class Sides(NamedTuple):
     theirs: str
 
 
-def sides(text: str) -> Sides:
+_FOLLOWING = {"": "<", "<": "|=", "|": "=", "=": ">"}
+"""Markers that may come next: outside a conflict, and behind each marker of one."""
+
+
+def sides(text: str, file: str) -> Sides:
     """Both sides of a merge, and what they started from.
 
     Args:
         text: The content of a file with conflict markers.
+        file: Its name, for problems.
 
     Returns:
         The content without markers, as each side has it.
+
+    Raises:
+        InvalidDataError: a marker is missing, or stands where git would not write it.
     """
     parts: dict[str, list[str]] = {"<": [], "|": [], "=": []}
-    has_base, side = False, ""
-    for line in text.splitlines(keepends=True):
-        marker = _MARKER.fullmatch(line.rstrip("\n"))
-        kind = (marker[1] or marker[2]) if marker else ""
-        if kind:
-            side = "" if kind == ">" else kind
-            has_base = has_base or kind == "|"
+    has_base, side, start = False, "", 1
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
+        kind = _marker(line)
+        if not kind:
+            for name in [side] if side else parts:
+                parts[name].append(line)
             continue
-        for name in [side] if side else parts:
-            parts[name].append(line)
+        if kind not in _FOLLOWING[side]:
+            raise _damaged(file, number, f"the conflict marker {kind * 7} stands where {_awaited(side)} should come")
+        side, start = ("" if kind == ">" else kind), (number if kind == "<" else start)
+        has_base = has_base or kind == "|"
+    if side:
+        raise _damaged(file, start, f"the conflict that starts here ends without {_awaited(side)}")
     ours, base, theirs = ("".join(parts[name]) for name in "<|=")
     return Sides(ours, base if has_base else None, theirs)
+
+
+def _marker(line: str) -> str:
+    """Sign that a conflict marker is made of; empty if the line is none."""
+    marker = _MARKER.fullmatch(line.rstrip("\n"))
+    return (marker[1] or marker[2]) if marker else ""
+
+
+def _awaited(side: str) -> str:
+    return " or ".join(sign * 7 for sign in _FOLLOWING[side])
+
+
+def _damaged(file: str, line: int, message: str) -> InvalidDataError:
+    mend = "put the markers back as git wrote them, or choose by hand and delete them all"
+    return InvalidDataError([Problem(file, line, 1, Code.CONFLICT, message, mend)])
 
 
 def settle(text: str, style: Style, file: str) -> Layout:
@@ -61,9 +87,10 @@ def settle(text: str, style: Style, file: str) -> Layout:
         All entries of both sides, each once.
 
     Raises:
-        InvalidDataError: an entry differs between the sides, and nobody can tell which is meant; or a side is not YAML.
+        InvalidDataError: an entry differs between the sides, and nobody can tell which is meant; or a side is not YAML,
+            or the markers are damaged.
     """
-    ours_text, base_text, theirs_text = sides(text)
+    ours_text, base_text, theirs_text = sides(text, file)
     ours, theirs = read_layout(ours_text, style, file), read_layout(theirs_text, style, file)
     base = _read_base(base_text, style, file)
     union, problems = _joined(_named(ours, style, file), _named(base, style, file), _named(theirs, style, file))

@@ -29,9 +29,8 @@ def add(
     data: Data = None,
 ) -> None:
     """Draft entries from arXiv and put them into papers.yaml. Example: headatlas paper add 2404.15574."""
-    from datetime import UTC, datetime
-
     from catalog.arxiv.drafts import insert_drafts
+    from catalog.dates import today
     from catalog.files import own_folder
     from catalog.ids import parse_arxiv_ids
 
@@ -42,8 +41,7 @@ def add(
     wanted = _skip_known(parse_arxiv_ids(texts), folder)
     try:
         records = _fetch_all(wanted)
-        today = datetime.now(UTC).date()
-        drafts = insert_drafts(folder / "papers.yaml", records, today, dry_run=dry_run)
+        drafts = insert_drafts(folder / "papers.yaml", records, today(), dry_run=dry_run)
     except BaseException:
         typer.echo("nothing was added; papers.yaml is as it was", err=True)
         raise
@@ -134,7 +132,7 @@ def sync(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Report where arXiv has moved on; nothing is written. Example: headatlas paper sync --ids 2404.15574."""
+    """Report where arXiv has moved on; exit 1 if there is trouble. Example: headatlas paper sync --ids 2404.15574."""
     registry = load_registry(data)
     names = [name.strip() for text in ids or [] for name in text.split(",") if name.strip()]
     papers = [registry.paper(name) for name in names] or list(registry.papers.values())
@@ -148,6 +146,8 @@ def sync(
     n_differ = len({drift.paper for drift in drifts})
     counts = f"{n_compared} compared, {n_differ} differ, {len(troubles)} with trouble, {len(without)} not on arXiv"
     typer.echo(counts, err=True)
+    if troubles:
+        raise typer.Exit(1)
 
 
 def _compare(papers: list[Paper]) -> tuple[list[Drift], dict[str, str]]:

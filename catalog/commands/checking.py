@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,15 +47,33 @@ def format_files(
     ] = False,
 ) -> None:
     """Bring the data files in canonical form and settle merges. Example: headatlas paper format --check."""
+    from catalog.files import changing_data, data_folder, own_folder, write_text
+
+    folder = data_folder(data) if is_check else own_folder(data)
+    with nullcontext() if is_check else changing_data():
+        changed = _not_canonical(folder)
+        for path, after in changed.items():
+            if not is_check:
+                write_text(path, after)
+            typer.echo(f"{'would change' if is_check else 'changed'} {path}")
+    if changed and is_check:
+        raise typer.Exit(1)
+
+
+def _not_canonical(folder: Path) -> dict[Path, str]:
+    """Canonical content of the data files that have another one.
+
+    Raises:
+        InvalidDataError: with what keeps any of them from being formatted.
+    """
     from catalog.canonical.formatting import format_text
     from catalog.canonical.layout import STYLES
     from catalog.errors import InvalidDataError
-    from catalog.files import data_folder, write_text
 
     changed: dict[Path, str] = {}
     problems: list[Problem] = []
     for style in STYLES.values():
-        path = data_folder(data) / style.file
+        path = folder / style.file
         if not path.exists():
             continue
         try:
@@ -67,12 +86,7 @@ def format_files(
             changed[path] = after
     if problems:
         raise InvalidDataError(problems)
-    for path, after in changed.items():
-        if not is_check:
-            write_text(path, after)
-        typer.echo(f"{'would change' if is_check else 'changed'} {path}")
-    if changed and is_check:
-        raise typer.Exit(1)
+    return changed
 
 
 def _read(path: Path) -> str:
@@ -96,7 +110,7 @@ def schema(
 ) -> None:
     """Print the JSON Schema of a data file. Example: headatlas paper schema head_types."""
     from catalog.errors import UnknownIdError
-    from catalog.files import data_folder, write_text
+    from catalog.files import changing_data, own_folder, write_text
     from catalog.json_schema import CONTENTS, dump_schema, schema_files
 
     if name not in CONTENTS:
@@ -104,9 +118,11 @@ def schema(
     if not is_written:
         typer.echo(dump_schema(name), nl=False)
         return
-    for path, text in schema_files(data_folder(data)).items():
-        write_text(path, text)
-        typer.echo(path)
+    folder = own_folder(data)
+    with changing_data():
+        for path, text in schema_files(folder).items():
+            write_text(path, text)
+            typer.echo(path)
 
 
 @paper_app.command("release")
@@ -114,10 +130,13 @@ def release(data: Data = None) -> None:
     """Record the ids that may not vanish after a release. Example: headatlas paper release."""
     from importlib.metadata import version
 
-    from catalog.files import data_folder, write_text
+    from catalog.files import changing_data, own_folder, write_text
     from catalog.releases import write_released
 
-    registry = load_registry(data)
-    path = data_folder(data) / "released.yaml"
-    write_text(path, write_released(version("headatlas"), list(registry.papers.values()), list(registry.head_types)))
+    folder = own_folder(data)
+    path = folder / "released.yaml"
+    with changing_data():
+        registry = load_registry(folder)
+        papers, head_types = list(registry.papers.values()), list(registry.head_types)
+        write_text(path, write_released(version("headatlas"), papers, head_types))
     typer.echo(path)

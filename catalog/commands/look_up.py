@@ -35,12 +35,13 @@ def list_papers(
 @paper_app.command("show")
 def show(paper_id: Annotated[str, typer.Argument(metavar="ID")], data: Data = None, as_json: Json = False) -> None:
     """Show one paper by its id or arXiv id. Example: headatlas paper show olsson-2022-induction."""
+    from catalog.texts import authorship
+
     registry = load_registry(data)
     paper = registry.paper(paper_id)
     if as_json:
         typer.echo(json.dumps(plain(paper), ensure_ascii=False))
         return
-    reviewer = f"checked by {paper.summary.reviewed_by}" if paper.summary.reviewed_by else "not yet checked by a person"
     lines = [
         paper.title,
         ", ".join(paper.authors),
@@ -49,7 +50,7 @@ def show(paper_id: Annotated[str, typer.Argument(metavar="ID")], data: Data = No
         f"New: {paper.summary.innovation}",
         f"Done: {paper.summary.tasks}",
         f"Found: {paper.summary.result}",
-        f"(summary by a {paper.summary.written_by}, {reviewer})",
+        f"({authorship(paper.summary)})",
         "",
         f"Head types: {', '.join(paper.head_types) or 'none'}",
         "Claims:",

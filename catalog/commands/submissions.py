@@ -34,7 +34,10 @@ def forms(
     names = templates.write_files(folder) if is_write else templates.stale_files(folder)
     for name in names:
         typer.echo(f"{name}: {'written' if is_write else 'stale; run: headatlas paper forms --write'}")
-    if names and not is_write:
+    mistakes = templates.all_mistakes()
+    for mistake in mistakes:
+        typer.echo(mistake)
+    if mistakes or (names and not is_write):
         raise typer.Exit(1)
 
 
@@ -54,7 +57,7 @@ def intake(
     try:
         submission = take_in(read_body(body), data=data, form_name=form)
         if is_write:
-            write(submission, data=data)
+            submission = write(submission, data=data)
     except SubmissionError as error:
         typer.echo(_problems_as_json(error) if as_json else report_problems(error))
         raise typer.Exit(1) from None

@@ -1,24 +1,37 @@
 """Atom feeds (RFC 4287): what the feeds of papers and of results share.
 
 Dates come from the data and never from the clock, so that the same registry always gives the same feed.
+
+Links are absolute where mkdocs.yml sets `site_url`; without it nobody knows where the site will lie, and they are
+relative to the feed. Ids do not depend on that address, so that a feed keeps them when the site moves: they are named
+by "headatlas.invalid", a domain that nobody can own (RFC 2606). RFC 4151 asks for one that the author owned on the date
+beside it; HeadAtlas owns none, and says so in this way.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import takewhile
 from xml.etree import ElementTree
 
-from catalog.exporters.base import LICENCE, SITE, one_line
+from catalog.errors import DataFolderError
+from catalog.exporters.base import LICENCE
+from catalog.files import project_folder
+from catalog.texts import one_line
 
 AUTHORITY = "headatlas.invalid,2026"
-"""Who names the entries (RFC 4151). The ids of entries start with it, so it never changes once a feed is public."""
+"""Who names the entries. Their ids start with it, so it never changes once a feed is public."""
+
+RELATIVE = "../"
+"""The site as seen from its downloads folder."""
 
 N_ENTRIES = 100
 """A feed holds this many entries, and more where the oldest of them share their date with further ones."""
 
+_SITE_URL = re.compile(r"^site_url:\s*[\"']?(https?://[^\s\"'#]+)", re.MULTILINE)
 _NAMESPACE = "http://www.w3.org/2005/Atom"
 _BEFORE_ALL = datetime(2026, 1, 1, tzinfo=UTC)
 """Date of a feed without entries."""
@@ -40,6 +53,20 @@ class Entry:
     categories: Sequence[str] = ()
 
 
+def site_address() -> str:
+    """Address of the site: what mkdocs.yml says, else the way to it from the feed.
+
+    Returns:
+        The address with a slash at its end.
+    """
+    try:
+        settings = (project_folder() / "mkdocs.yml").read_text(encoding="utf-8")
+    except DataFolderError:
+        return RELATIVE
+    found = _SITE_URL.search(settings)
+    return f"{found[1].rstrip('/')}/" if found else RELATIVE
+
+
 def feed(name: str, title: str, path: str, entries: Iterable[Entry]) -> str:
     """An Atom feed, newest entry first.
 
@@ -52,17 +79,17 @@ def feed(name: str, title: str, path: str, entries: Iterable[Entry]) -> str:
     Returns:
         XML.
     """
-    newest = _newest(entries)
+    newest, site = _newest(entries), site_address()
     root = ElementTree.Element("feed", xmlns=_NAMESPACE)
     _add(root, "id", _tag(f"feeds/{name}"))
     _add(root, "title", title)
     _add(root, "updated", _time(newest[0].updated if newest else _BEFORE_ALL))
     _add(_add(root, "author"), "name", "HeadAtlas")
     _add(root, "rights", LICENCE)
-    _add(root, "link", rel="self", type="application/atom+xml", href=SITE + path)
-    _add(root, "link", rel="alternate", type="text/html", href=f"{SITE}index.html")
+    _add(root, "link", rel="self", type="application/atom+xml", href=site + path)
+    _add(root, "link", rel="alternate", type="text/html", href=f"{site}index.html")
     for entry in newest:
-        _add_entry(root, entry)
+        _add_entry(root, entry, site)
     ElementTree.indent(root)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
@@ -75,13 +102,13 @@ def _newest(entries: Iterable[Entry]) -> list[Entry]:
     return ordered if oldest is None else list(takewhile(lambda entry: entry.updated >= oldest, ordered))
 
 
-def _add_entry(root: ElementTree.Element, entry: Entry) -> None:
+def _add_entry(root: ElementTree.Element, entry: Entry, site: str) -> None:
     element = _add(root, "entry")
     _add(element, "id", _tag(entry.name))
     _add(element, "title", entry.title)
     _add(element, "published", _time(entry.updated))
     _add(element, "updated", _time(entry.updated))
-    _add(element, "link", rel="alternate", type="text/html", href=SITE + entry.page)
+    _add(element, "link", rel="alternate", type="text/html", href=site + entry.page)
     if entry.related:
         _add(element, "link", rel="related", href=entry.related)
     for term in entry.categories:

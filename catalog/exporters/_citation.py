@@ -6,15 +6,17 @@ import re
 from enum import Enum
 from typing import NamedTuple
 
-from catalog.exporters.base import one_line
 from catalog.models import Paper
+from catalog.texts import one_line
 
 _PROCEEDINGS = re.compile(
     r"\b(proceedings|conference|workshop|symposium|neurips|nips|iclr|icml|acl|emnlp|naacl|eacl|aacl|coling|colm|conll"
     r"|blackboxnlp|aaai|ijcai|aistats|cvpr|iccv|eccv|interspeech|asru|icassp|kdd|sigir|facct|uai)\b",
     re.IGNORECASE,
 )
-_JOURNAL = re.compile(r"\b(journal|transactions|tmlr|jmlr|tacl|nature|patterns|letters)\b", re.IGNORECASE)
+_JOURNAL = re.compile(
+    r"\b(journal|transactions|tmlr|jmlr|tacl|nature|patterns|pnas|national academy|letters)\b", re.IGNORECASE
+)
 _SUFFIX = re.compile(r"(?:Jr|Sr)\.?|I{2,3}|IV")
 
 
@@ -77,7 +79,7 @@ def date_parts(paper: Paper) -> list[int]:
 
 
 def is_indivisible(name: str) -> bool:
-    """Whether a name would be taken apart wrongly, as it holds a comma or an "and".
+    """Whether a name would be read wrongly: it holds a comma or an "and", or is what BibTeX prints as "et al.".
 
     Args:
         name: Name of a person or group.
@@ -85,7 +87,7 @@ def is_indivisible(name: str) -> bool:
     Returns:
         Whether to keep it in one piece.
     """
-    return "," in name or bool(re.search(r"\band\b", name, re.IGNORECASE))
+    return bool(re.search(r",|\band\b|^\W*others\W*$", name, re.IGNORECASE))
 
 
 def split_name(name: str) -> Name:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from catalog.exporters.base import one_line
+from catalog.texts import one_line
 
 _MARKUP = re.compile(r"[\\`*\[\]<>|~$]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)|^(?:[-+#=](?=\s|[-+#=])|\d+(?=[.)]))")
 """What can start markup. An underscore inside a word cannot; marks of lists and headings can at the start only."""

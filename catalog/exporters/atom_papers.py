@@ -8,6 +8,7 @@ from catalog.exporters._atom import Entry, feed
 from catalog.exporters.base import Exporter
 from catalog.models import Paper
 from catalog.registry import Registry
+from catalog.texts import authorship
 
 _PATH = "downloads/papers.atom.xml"
 
@@ -39,10 +40,9 @@ def _entry(paper: Paper) -> Entry:
 
 def _summary(paper: Paper) -> str:
     summary = paper.summary
-    checked = f"checked by {summary.reviewed_by}" if summary.reviewed_by else "not yet checked by a person"
     return (
         f"{paper.short_citation}. New: {summary.innovation} Done: {summary.tasks} Found: {summary.result} "
-        f"(Summary by a {summary.written_by}, {checked}.)"
+        f"({authorship(summary)})"
     )
 
 

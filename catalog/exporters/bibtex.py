@@ -1,19 +1,23 @@
-"""BibTeX of papers: only what the registry says, escaped for LaTeX, under keys that never change."""
+"""BibTeX of papers: only what the registry says, escaped for LaTeX.
+
+The key of an entry is the paper's id, such as "olsson-2022-induction": it never changes, and no two papers share it.
+"""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from catalog.exporters import _citation
-from catalog.exporters.base import Exporter, one_line
+from catalog.exporters.base import Exporter
 from catalog.models import Paper
 from catalog.registry import Registry
+from catalog.texts import one_line
 
 _ESCAPES = str.maketrans(
     {
         "\\": r"\textbackslash{}",
-        "{": r"\{",
-        "}": r"\}",
+        "{": r"\textbraceleft{}",
+        "}": r"\textbraceright{}",
         "$": r"\$",
         "&": r"\&",
         "#": r"\#",
@@ -23,6 +27,7 @@ _ESCAPES = str.maketrans(
         "^": r"\textasciicircum{}",
     }
 )
+"""BibTeX counts braces also behind a backslash, so that those of a text must not stand in an entry at all."""
 _VERBATIM = str.maketrans({" ": "", "{": "%7B", "}": "%7D", "\\": "%5C"})
 """Addresses are printed as they are, so only what would unbalance the entry is rewritten."""
 
@@ -38,18 +43,6 @@ _LAYOUTS = {
     _citation.Kind.WEB: _Layout("misc", "howpublished"),
     _citation.Kind.PREPRINT: _Layout("misc", "howpublished"),
 }
-
-
-def key(paper: Paper) -> str:
-    """Citation key of a paper.
-
-    Args:
-        paper: The paper.
-
-    Returns:
-        Its id without hyphens, such as "olsson2022induction".
-    """
-    return paper.id.replace("-", "")
 
 
 def entry(paper: Paper) -> str:
@@ -73,7 +66,7 @@ def entry(paper: Paper) -> str:
         "url": _verbatim(str(paper.links.paper)),
     }
     lines = [f"  {name} = {{{value}}}" for name, value in fields.items() if value]
-    return f"@{layout.entry}{{{key(paper)},\n" + ",\n".join(lines) + "\n}"
+    return f"@{layout.entry}{{{paper.id},\n" + ",\n".join(lines) + "\n}"
 
 
 def export(registry: Registry) -> str:
@@ -105,8 +98,11 @@ def _verbatim(text: str) -> str:
 
 
 def _author(name: str) -> str:
-    """Name as BibTeX should keep it: one that would be taken apart is braced."""
-    return f"{{{escape(name)}}}" if _citation.is_indivisible(name) else escape(name)
+    """Family name first, as the other formats split it; a name that BibTeX would take for more than one is braced."""
+    if _citation.is_indivisible(name):
+        return f"{{{escape(name)}}}"
+    family, given, suffix = map(escape, _citation.split_name(name))
+    return ", ".join(part for part in (family, suffix, given) if part)
 
 
 EXPORTER = Exporter("BibTeX of all papers, for LaTeX", "downloads/papers.bib", "application/x-bibtex", export)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from catalog.exporters import _citation, bibtex
-from catalog.exporters.base import Exporter, one_line
+from catalog.exporters import _citation
+from catalog.exporters.base import Exporter
 from catalog.models import Paper
 from catalog.registry import Registry
+from catalog.texts import one_line
 
 _TYPES = {
     _citation.Kind.ARTICLE: "article-journal",
@@ -28,7 +29,7 @@ def item(paper: Paper) -> dict[str, Any]:
         The item. Where the registry says nothing, it has no field.
     """
     fields = {
-        "id": bibtex.key(paper),
+        "id": paper.id,
         "type": _TYPES[_citation.kind(paper)],
         "title": one_line(paper.title),
         "author": [_author(name) for name in paper.authors],

@@ -1,7 +1,7 @@
 """CSV of papers, one row each, for spreadsheets and data frames; lists in one cell are joined by "; ".
 
-A cell that a spreadsheet would run as a formula gets an apostrophe in front: `guard` puts it there, `unguard` takes it
-off. What is lossless in every case is the JSON export.
+A cell that a spreadsheet would run as a formula gets an apostrophe in front, also where it has some already: without
+the first one of such a cell the text is as it was.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ import re
 from collections.abc import Callable
 
 from catalog.exporters import _citation
-from catalog.exporters.base import Exporter, one_line
+from catalog.exporters.base import Exporter
 from catalog.models import Paper
 from catalog.registry import Registry
+from catalog.texts import one_line
 
 SEPARATOR = "; "
 
 _FORMULA = re.compile(r"'*[=+\-@＝＋－＠]")
-"""Start of what a spreadsheet may run. Apostrophes in front are counted in, so that `unguard` finds its own."""
+"""Start of what a spreadsheet may run. Apostrophes in front are counted in, so that ours can be told from them."""
 
 
 def guard(text: str) -> str:
@@ -33,18 +34,6 @@ def guard(text: str) -> str:
     """
     line = one_line(text)
     return f"'{line}" if _FORMULA.match(line) else line
-
-
-def unguard(cell: str) -> str:
-    """Text of a cell as it was before `guard`.
-
-    Args:
-        cell: A cell of the export.
-
-    Returns:
-        The text.
-    """
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def export(registry: Registry) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from catalog.exporters import _citation, bibtex
-from catalog.exporters.base import Exporter, one_line
+from catalog.exporters import _citation
+from catalog.exporters.base import Exporter
 from catalog.models import Paper
 from catalog.registry import Registry
+from catalog.texts import one_line
 
 _TYPES = {
     _citation.Kind.ARTICLE: "JOUR",
@@ -44,7 +45,7 @@ def export(registry: Registry) -> str:
 
 def _fields(paper: Paper) -> Iterator[tuple[str, str | None]]:
     yield "TY", _TYPES[_citation.kind(paper)]
-    yield "ID", bibtex.key(paper)
+    yield "ID", paper.id
     yield "TI", paper.title
     for name in paper.authors:
         yield "AU", ", ".join(part for part in _citation.split_name(name) if part)

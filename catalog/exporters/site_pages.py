@@ -19,7 +19,6 @@ from catalog.claims import Check, Verdict, detectors_for, ledger, overall
 from catalog.effects import EffectRun
 from catalog.errors import SiteBuildError
 from catalog.exporters import bibtex
-from catalog.exporters.base import SPACE
 from catalog.files import project_folder, write_text
 from catalog.head_map import draw_head_map, number
 from catalog.ids import HeadName
@@ -27,6 +26,7 @@ from catalog.models import BaseClaim, EffectClaim, HeadsClaim, Paper, ShareClaim
 from catalog.registry import Registry
 from catalog.related import related
 from catalog.runs import MeasuredModel, ProbeRun
+from catalog.texts import SPACE, authorship
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -221,7 +221,7 @@ def _helpers(registry: Registry) -> dict[str, Callable[..., object]]:
         return next((detector for head_type in known for detector in head_type.detectors), None)
 
     return {
-        "authorship": _authorship,
+        "authorship": lambda paper: authorship(paper.summary),
         "bibtex": bibtex.entry,
         "claim_form": _claim_form,
         "claims_on": _claims_on,
@@ -337,15 +337,6 @@ def _top_heads_title(run: ProbeRun) -> str:
     return (
         f"All {n_called} called heads" if n_called == n_shown else f"The {n_shown} strongest of {n_called} called heads"
     )
-
-
-def _authorship(paper: Paper) -> str:
-    summary = paper.summary
-    writer = f"This summary was written by a {summary.written_by}"
-    if summary.reviewed_by:
-        return f"{writer} and checked against the paper by {summary.reviewed_by}."
-    reviewer = "a second person" if summary.written_by == "person" else "a person"
-    return f"{writer} and has not yet been reviewed by {reviewer}."
 
 
 def _claim_form(claim: BaseClaim) -> str:

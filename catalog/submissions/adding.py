@@ -46,11 +46,11 @@ def add_paper(reader: Reader) -> Outcome:
     raw = _raw_paper(reader)
     refuse_duplicates(reader, {name: name for name in ("arxiv_id", "doi", "title")}, raw)
     paper = validated(reader, Paper, raw, QUESTIONS, "title")
-    return Outcome(f"Add {paper.title}", paper, is_new=True)
+    return Outcome(f"Add {paper.title}", paper, is_new=True, notes=tuple(reader.notes))
 
 
 def _raw_paper(reader: Reader) -> dict[str, Any]:
-    arxiv_id, title, authors = reader.arxiv_id("arxiv_id"), reader.text("title"), reader.items("authors")
+    arxiv_id, title, authors = reader.arxiv_id("arxiv_id"), reader.text("title"), reader.names("authors")
     day, basis = _dated(reader, arxiv_id)
     return {
         "id": _new_id(reader, title, authors, day),
@@ -87,20 +87,11 @@ def _new_id(reader: Reader, title: str | None, authors: list[str], day: str | No
 
 def _dated(reader: Reader, arxiv_id: str | None) -> tuple[str | None, str | None]:
     """Date and what it stands for: as given, else the month of the arXiv id."""
-    day, basis = reader.text("date"), reader.text("date_basis")
+    day, basis = reader.day("date"), reader.text("date_basis")
     if day is None:
         if reader.text("arxiv_id") is None:
             reader.complain("date", "is needed unless there is an arXiv id", "2022-09-24")
         return month_of_arxiv_id(arxiv_id) or STAND_IN_DATE, DateBasis.ARXIV_ID
     if basis is None:
         reader.complain("date_basis", "is needed beside a date", ", ".join(DateBasis))
-    mended = _mended_date(day)
-    if mended != day or not day.startswith(("19", "20")):
-        reader.complain("date", f"'{day}' is not of the form YYYY-MM-DD, YYYY-MM or YYYY", mended)
     return day, basis
-
-
-def _mended_date(text: str) -> str:
-    """Date with hyphens and leading zeros, where it is clear what is meant."""
-    parts = re.fullmatch(r"(\d{4})[-/.](\d{1,2})(?:[-/.](\d{1,2}))?", text)
-    return "-".join(part.zfill(2) for part in parts.groups() if part) if parts else text

@@ -22,6 +22,7 @@ from itertools import pairwise
 
 from catalog.errors import FieldProblem, SubmissionError
 from catalog.submissions.forms import FORMS, Answer, Form, Kind, Question
+from catalog.texts import excerpt
 
 LONGEST_BODY = 65_536
 """Characters that GitHub gives an issue."""
@@ -34,6 +35,8 @@ BODY = "The issue"
 _HEADING = "### "
 _JOINERS = "\u200c\u200d"
 """The two invisible characters that writing systems and emoji need."""
+_FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and signs of Unicode that are drawn as nothing: fillers of Hangul, and the blank of Braille."""
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Unicode categories of control, formatting and half characters, and of separators that YAML reads as line ends."""
 
@@ -48,8 +51,8 @@ def normalise(text: str) -> str:
         The same, for people.
 
     Raises:
-        SubmissionError: too long, or it holds a character that people cannot see: control characters, and those that
-            reverse the direction of writing.
+        SubmissionError: too long, or it holds a character that people cannot see: control characters, fillers, and
+            those that reverse the direction of writing.
     """
     if len(text) > LONGEST_BODY:
         message = f"has {len(text):,} characters; an issue has {LONGEST_BODY:,} at most"
@@ -68,7 +71,7 @@ def _is_hidden(character: str) -> bool:
     if character in f"\n\t{_JOINERS}":
         return False
     is_no_character = ord(character) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(character) <= 0xFDEF
-    return is_no_character or unicodedata.category(character) in _HIDDEN
+    return is_no_character or character in _FILLERS or unicodedata.category(character) in _HIDDEN
 
 
 def _describe(character: str) -> str:
@@ -164,7 +167,7 @@ def parse(form: Form, body: str) -> dict[str, Answer]:
     """
     body = normalise(body)
     found = list(_found_headings(form, body))
-    understood = {question.label: _excerpt(text) for question, text in found}
+    understood = {question.label: excerpt(text) for question, text in found}
     problems = [*_preamble(form, body, found), *_disorder(form, [question for question, _ in found])]
     if problems:
         raise SubmissionError(problems, understood)
@@ -203,7 +206,7 @@ def _preamble(form: Form, body: str, found: list[tuple[Question, str]]) -> Itera
         message = f"holds no heading of the form '{form.title}'; fill in the form again"
         yield FieldProblem(BODY, message, _HEADING + form.questions[0].label)
     elif first not in _headings(found[0][0]):
-        yield FieldProblem(BODY, f"begins with '{_excerpt(first)}', which belongs to no question; delete it")
+        yield FieldProblem(BODY, f"begins with '{excerpt(first)}', which belongs to no question; delete it")
 
 
 def _disorder(form: Form, found: list[Question]) -> Iterator[FieldProblem]:
@@ -222,11 +225,6 @@ def _disorder(form: Form, found: list[Question]) -> Iterator[FieldProblem]:
         seen.append(question)
 
 
-def _excerpt(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 80 else line[:79] + "…"
-
-
 def _typed(question: Question, text: str) -> Answer:
     if question.kind is Kind.CHECKBOXES:
         return _ticked(question, text)
@@ -241,7 +239,7 @@ def _choice(question: Question, text: str) -> str | None:
     if text in NOTHING_CHOSEN:
         return None
     if text not in question.options:
-        raise ValueError(f"'{_excerpt(text)}' is none of the options")
+        raise ValueError(f"'{excerpt(text)}' is none of the options")
     return text
 
 
@@ -251,7 +249,7 @@ def _chosen(question: Question, text: str) -> tuple[str, ...]:
     while rest:
         fitting = [option for option in question.options if rest == option or rest.startswith(f"{option}, ")]
         if not fitting:
-            raise ValueError(f"'{_excerpt(rest)}' does not begin with one of the options")
+            raise ValueError(f"'{excerpt(rest)}' does not begin with one of the options")
         longest = max(fitting, key=len)
         chosen.append(longest)
         rest = rest[len(longest) :].removeprefix(", ")
@@ -265,9 +263,9 @@ def _ticked(question: Question, text: str) -> tuple[str, ...]:
     for line in text.split("\n") if text not in {"", EMPTY} else ():
         box = re.fullmatch(r"[-*] \[([xX ])\] (.+?)\s*", line)
         if box is None or box[2] not in question.options:
-            raise ValueError(f"'{_excerpt(line)}' is none of the boxes")
+            raise ValueError(f"'{excerpt(line)}' is none of the boxes")
         if box[2] in boxes:
-            raise ValueError(f"the box '{_excerpt(box[2])}' stands twice")
+            raise ValueError(f"the box '{excerpt(box[2])}' stands twice")
         boxes[box[2]] = box[1] in "xX"
     return tuple(option for option in question.options if boxes.get(option))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast, get_origin
+from typing import Any, cast
 
 from catalog.models import Claim, Paper
-from catalog.submissions.forms import CLAIM_FORMS, CORRECTABLE, claim_fields
+from catalog.submissions.forms import CLAIM_FORMS, CORRECTABLE, claim_fields, fewest_words, vocabulary
 from catalog.submissions.outcomes import Outcome, make_claim_id, refuse_duplicates, validated
 from catalog.submissions.reading import Reader, Way
 
@@ -31,8 +31,9 @@ def correct_paper(reader: Reader) -> Outcome:
     if name.startswith("findings.") and old.findings is None:
         reader.complain("field", "the entry has no findings yet; they come as a whole, by pull request")
         reader.finish()
+    reader.ask_for_words("value", fewest_words(name))
     raw = old.model_dump(mode="json", exclude_none=True)
-    notes = _put(raw, name.split("."), value)
+    _put(raw, name.split("."), value)
     if name in {"title", "arxiv_id", "doi"}:
         refuse_duplicates(reader, {name: "value"}, raw)
     if name == "superseded_by" and (value == old.id or value not in reader.registry.papers):
@@ -42,28 +43,39 @@ def correct_paper(reader: Reader) -> Outcome:
         reader.complain("value", "stands there already")
         reader.finish()
     source = f"Source, as the submitter gives it: {reader.text('source')}"
-    return Outcome(f"Correct {name} of {paper.id}", paper, notes=(source, *notes))
+    notes = [source, *reader.notes]
+    if paper.summary != old.summary:
+        paper = _with_summary_by_a_person(paper)
+        notes.append("The summary now counts as written by a person, and as not yet checked by another.")
+    return Outcome(f"Correct {name} of {paper.id}", paper, notes=tuple(notes))
 
 
 def _new_value(reader: Reader, name: str) -> Any:
+    options, is_list = vocabulary(CORRECTABLE[name])
+    if options:
+        words = reader.options_in_text("value", options)
+        return words if is_list else ", ".join(words)
     special: dict[str, Callable[[str], Any]] = {
+        "authors": reader.names,
+        "date": reader.day,
         "head_types": reader.head_types,
         "arxiv_id": reader.arxiv_id,
         "doi": reader.doi,
     }
-    is_list = get_origin(CORRECTABLE[name]) is list
     return special.get(name, reader.items if is_list else reader.text)("value")
 
 
-def _put(raw: dict[str, Any], path: list[str], value: Any) -> list[str]:
-    """Change one value of an entry; a summary that was checked counts as unchecked again."""
-    around = raw
+def _put(raw: dict[str, Any], path: list[str], value: Any) -> None:
+    """Change one value of an entry."""
     for step in path[:-1]:
-        around = around.setdefault(step, {})
-    around[path[-1]] = value
-    if path[0] == "summary" and raw["summary"].pop("reviewed_by", None):
-        return ["The summary had been checked by a person; with this change it counts as unchecked."]
-    return []
+        raw = raw.setdefault(step, {})
+    raw[path[-1]] = value
+
+
+def _with_summary_by_a_person(paper: Paper) -> Paper:
+    """Paper whose summary counts as a person's, whoever wrote the other sentences; nobody has checked it as it is."""
+    summary = paper.summary.model_copy(update={"written_by": "person", "reviewed_by": None})
+    return paper.model_copy(update={"summary": summary})
 
 
 def report_claim(reader: Reader) -> Outcome:
@@ -103,8 +115,10 @@ def _raw_claim(reader: Reader, form: str) -> dict[str, Any]:
             reader.complain(question.id, f"is no part of a claim of form {form}; leave it empty")
     readers: dict[str, Callable[[str], Any]] = {
         "heads": reader.heads,
-        "scores": reader.words,
-        "head_type": lambda question: next(iter(reader.head_types(question)), None),
+        "scores": reader.numbers,
+        "head_type": reader.head_type,
+        "at_least": reader.share if form == "share" else reader.number,
+        "at_most": reader.share,
     }
     values = {name: readers.get(name, reader.text)(question) for question, name in fields.items()}
     return {"form": form, **{name: value for name, value in values.items() if value not in (None, [])}}

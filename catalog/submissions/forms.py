@@ -21,6 +21,8 @@ Answer = str | tuple[str, ...] | None
 
 SENTENCES = 1_500
 """Characters that one or two sentences may have."""
+FEW_WORDS = 3
+"""Words that a sentence has at least."""
 LINE = 300
 """Characters that an answer on one line may have."""
 
@@ -47,6 +49,8 @@ class Question:
     is_multiple: bool = False
     is_required: bool = False
     longest: int = LINE
+    fewest_words: int = 0
+    """Words with letters that a text needs to say anything."""
     former_labels: tuple[str, ...] = ()
     """Labels that the question once had, so that old issues can still be read."""
 
@@ -109,7 +113,7 @@ def form_named(name: str) -> Form:
 def _ask(model: type[Record], field: str, label: str, **changes: Any) -> Question:
     """Question about a field of a model: its description, whether it is required, its vocabulary."""
     about = model.model_fields[field]
-    options, is_multiple = _vocabulary(about.annotation)
+    options, is_multiple = vocabulary(about.annotation)
     values: dict[str, Any] = {
         "id": field,
         "label": label,
@@ -122,16 +126,23 @@ def _ask(model: type[Record], field: str, label: str, **changes: Any) -> Questio
     return Question(**(values | changes))
 
 
-def _vocabulary(annotation: Any) -> tuple[tuple[str, ...], bool]:
-    """Words that a field takes, none if it takes any text, and whether it takes several."""
+def vocabulary(annotation: Any) -> tuple[tuple[str, ...], bool]:
+    """What a field takes.
+
+    Args:
+        annotation: Type of the field.
+
+    Returns:
+        The words that it takes, none if it takes any text; and whether it takes several.
+    """
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return tuple(str(member.value) for member in annotation), False
     if get_origin(annotation) is Literal:
         return get_args(annotation), False
     if get_origin(annotation) is list:
-        return _vocabulary(get_args(annotation)[0])[0], True
+        return vocabulary(get_args(annotation)[0])[0], True
     inner = [part for part in get_args(annotation) if part is not type(None)]
-    return _vocabulary(inner[0]) if len(inner) == 1 else ((), False)
+    return vocabulary(inner[0]) if len(inner) == 1 else ((), False)
 
 
 def _confirm(*promises: str) -> Question:
@@ -188,8 +199,22 @@ def claim_fields(form: str) -> dict[str, str]:
     return {CLAIM_QUESTIONS.get((form, name), name): name for name in fields}
 
 
+def fewest_words(field: str) -> int:
+    """Words that a text of a paper needs.
+
+    Args:
+        field: Dotted name of the field, such as "summary.result".
+
+    Returns:
+        The number; 0 where a text may do without letters.
+    """
+    if field.startswith(("summary.", "findings.")):
+        return FEW_WORDS
+    return int(field in {"title", "authors"})
+
+
 def _sentences(**changes: Any) -> dict[str, Any]:
-    return {"kind": Kind.TEXTAREA, "longest": SENTENCES, **changes}
+    return {"kind": Kind.TEXTAREA, "longest": SENTENCES, "fewest_words": FEW_WORDS, **changes}
 
 
 ADD = Form(
@@ -199,13 +224,20 @@ ADD = Form(
     "Write in your own words, one or two sentences each: **Innovation**, **Tasks** and **Significant result**.",
     "Add: ",
     (
-        _ask(Paper, "title", "Title", placeholder="In-context Learning and Induction Heads"),
+        _ask(
+            Paper,
+            "title",
+            "Title",
+            fewest_words=fewest_words("title"),
+            placeholder="In-context Learning and Induction Heads",
+        ),
         _ask(
             Paper,
             "authors",
             "Authors",
             kind=Kind.TEXTAREA,
             longest=5_000,
+            fewest_words=fewest_words("authors"),
             description="In the order of the paper, one to a line, first names first.",
             placeholder="Catherine Olsson\nNelson Elhage",
         ),
@@ -251,6 +283,7 @@ ADD = Form(
             "One thing that it claims about heads, in one sentence. Numbers go into the form for claims.",
             is_required=True,
             longest=SENTENCES,
+            fewest_words=FEW_WORDS,
         ),
         _ask(Tags, "methods", "Methods"),
         _ask(Tags, "domains", "Domains"),
@@ -352,8 +385,8 @@ CLAIM = Form(
             is_required=False,
             description="Heads: primary is the authors' own release, secondary someone else's.",
         ),
-        _ask(ShareClaim, "at_least", "At least", description="Share: from 0 to 1. Effect: the least change."),
-        _ask(ShareClaim, "at_most", "At most", description="Share: largest share of all heads, from 0 to 1."),
+        _ask(ShareClaim, "at_least", "At least", description="Share: from 0 to 1, or in %. Effect: the least change."),
+        _ask(ShareClaim, "at_most", "At most", description="Share: largest share of all heads, from 0 to 1, or in %."),
         _ask(EffectClaim, "metric", "Metric", is_required=False, description="Effect: what is measured."),
         _ask(
             EffectClaim,
@@ -394,7 +427,15 @@ PROBE = Form(
             placeholder="EleutherAI/pythia-160m",
             is_required=True,
         ),
-        Question("why", "Why", Kind.TEXTAREA, "What the answer would settle.", is_required=True, longest=5_000),
+        Question(
+            "why",
+            "Why",
+            Kind.TEXTAREA,
+            "What the answer would settle.",
+            is_required=True,
+            longest=5_000,
+            fewest_words=FEW_WORDS,
+        ),
         Question(
             "papers",
             "Papers",

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from catalog.canonical.formatting import dump_entry
-from catalog.duplicates import normal_title
-from catalog.ids import slugify
+from catalog.duplicates import normal_doi, normal_title
+from catalog.ids import LONGEST_ID, slugify
 from catalog.models import Paper
 from catalog.submissions.reading import Reader, Way
 
@@ -74,7 +74,8 @@ def refuse_duplicates(reader: Reader, questions: Mapping[str, str], raw: Mapping
 
 
 def _comparable(name: str, value: Any) -> str:
-    return normal_title(value or "") if name == "title" else str(value or "").casefold()
+    normal = {"title": normal_title, "doi": normal_doi}.get(name, str)
+    return normal(value) if value else ""
 
 
 def make_claim_id(statement: str, taken: set[str]) -> str:
@@ -87,6 +88,7 @@ def make_claim_id(statement: str, taken: set[str]) -> str:
     Returns:
         A name that none of them has.
     """
-    words = slugify(" ".join(statement.split()[:6]).replace("/", " ").replace("--", " ")) or "claim"
+    slug = slugify(" ".join(statement.split()[:6]).replace("/", " ").replace("--", " "))
+    words = slug[: LONGEST_ID - len("-100")].rstrip("-") or "claim"
     candidates = [words, *(f"{words}-{number}" for number in range(2, len(taken) + 3))]
     return next(candidate for candidate in candidates if candidate not in taken)

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
+from decimal import Decimal
 from difflib import get_close_matches
-from typing import Any
 
 from pydantic import ValidationError
 
-from catalog.arxiv.drafts import PLACEHOLDER
+from catalog.dois import bare_doi
 from catalog.errors import ArxivIdError, FieldProblem, SubmissionError, UnknownIdError
 from catalog.ids import parse_arxiv_id
-from catalog.models import HeadType, Paper
+from catalog.models import Paper
 from catalog.registry import Registry
-from catalog.submissions.forms import Answer, Form, Kind, Question
+from catalog.submissions.content import content_problems, wordless
+from catalog.submissions.forms import Answer, Form
+from catalog.submissions.head_names import HeadNames
+from catalog.submissions.wording import in_plain_words
+from catalog.texts import excerpt
 
 Way = tuple[str, ...]
 """Way to a field inside a record, by names."""
 
-_TAG = re.compile(r"<[A-Za-z/!?][^>]*>?")
-_REFUSED = (
-    (_TAG, "holds an HTML tag; write it in words, and put spaces around < and >"),
-    (re.compile(r"\{\{|\{%|\{#|\}\}|%\}"), "holds the braces of a template language; write it in words"),
-    (re.compile(re.escape(PLACEHOLDER)), "is still to be written"),
-    (re.compile(r"(?<!\S)!(?:!|<)\S"), "holds a YAML tag; write it without the exclamation marks"),
-)
-"""What no answer may hold: what some tool on the way to a reader could run, and what a draft leaves open."""
-
-_RESOLVER = re.compile(r"^(?:https?://)?(?:dx\.)?doi\.org/|^doi:\s*", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?", re.IGNORECASE)
 _HEAD = re.compile(r"L?(\d{1,4})[.:H](\d{1,4})", re.IGNORECASE)
 
 
@@ -46,8 +40,9 @@ class Reader:
 
     def __init__(self, form: Form, answers: Mapping[str, Answer], registry: Registry, today: date) -> None:
         self.form, self.answers, self.registry, self.today = form, answers, registry, today
+        self.notes: list[str] = []
         self.problems: list[FieldProblem] = [
-            problem for question in form.questions for problem in _content_problems(question, answers.get(question.id))
+            problem for question in form.questions for problem in content_problems(question, answers.get(question.id))
         ]
 
     def complain(self, question_id: str, message: str, snippet: str = "") -> None:
@@ -75,7 +70,8 @@ class Reader:
 
     def _understood(self) -> dict[str, str]:
         answers = ((question.label, self.answers.get(question.id)) for question in self.form.questions)
-        return {label: _in_short(answer) for label, answer in answers if answer}
+        texts = ((label, ", ".join(answer) if isinstance(answer, tuple) else answer) for label, answer in answers)
+        return {label: excerpt(text) for label, text in texts if text}
 
     def text(self, question_id: str) -> str | None:
         """Answer as text, spaces at the ends of lines taken away.
@@ -101,17 +97,34 @@ class Reader:
         answer = self.answers.get(question_id)
         return list(answer) if isinstance(answer, tuple) else []
 
-    def items(self, question_id: str) -> list[str]:
-        """Answer as a list: split at line ends, semicolons and commas; dashes in front of items are dropped.
+    def items(self, question_id: str, *, at_commas: bool = False) -> list[str]:
+        """Answer as a list: split at line ends and semicolons; dashes in front of items are dropped.
+
+        Args:
+            question_id: A question that takes text.
+            at_commas: Split at commas too, where no item can hold one.
+
+        Returns:
+            The items.
+        """
+        parts = _split(self.text(question_id), r"[\n;,]" if at_commas else r"[\n;]")
+        bare = (re.sub(r"^[-*•]\s+|^and\s+", "", part.strip()) for part in parts)
+        return [part for part in bare if part]
+
+    def names(self, question_id: str) -> list[str]:
+        """Answer as names of people, first names first.
 
         Args:
             question_id: A question that takes text.
 
         Returns:
-            The items.
+            The names; a comma in one leaves a note, as it may part two names or a surname from a first name.
         """
-        parts = (re.sub(r"^[-*•]\s+|^and\s+", "", part.strip()) for part in _split(self.text(question_id), r"[\n;,]"))
-        return [part for part in parts if part]
+        names = self.items(question_id)
+        with_comma = next((name for name in names if "," in name), None)
+        if with_comma:
+            self.notes.append(f"'{excerpt(with_comma)}' counts as one author; one to a line, first names first.")
+        return names
 
     def words(self, question_id: str) -> list[str]:
         """Answer as a list of words: split at blanks, semicolons and commas.
@@ -123,6 +136,93 @@ class Reader:
             The words.
         """
         return [word for word in _split(self.text(question_id), r"[\s;,]+") if word]
+
+    def options_in_text(self, question_id: str, options: Collection[str]) -> list[str]:
+        """Answer as words of a vocabulary.
+
+        Args:
+            question_id: A question that takes text.
+            options: The vocabulary.
+
+        Returns:
+            The words; one that the vocabulary does not have is complained about, with those near it.
+        """
+        known = {option.casefold(): option for option in options}
+        words = self.items(question_id, at_commas=True)
+        unknown = next((word for word in words if word.casefold() not in known), None)
+        if unknown:
+            near = get_close_matches(unknown.casefold(), known, 3) or known
+            snippet = "\n".join(known[word] for word in near)
+            self.complain(question_id, f"'{excerpt(unknown)}' is none of the words in use", snippet)
+        return [known.get(word.casefold(), word) for word in words]
+
+    def number(self, question_id: str) -> float | str | None:
+        """Answer as a number.
+
+        Args:
+            question_id: A question that takes text.
+
+        Returns:
+            The number; None if there is no answer. What is no number is complained about, and stays text.
+        """
+        text = self.text(question_id)
+        return self._number(question_id, text) if text else None
+
+    def numbers(self, question_id: str) -> list[float | str]:
+        """Answer as numbers: split at blanks, semicolons and commas.
+
+        Args:
+            question_id: A question that takes text.
+
+        Returns:
+            The numbers. What is no number is complained about, and stays text.
+        """
+        return [self._number(question_id, word) for word in self.words(question_id)]
+
+    def _number(self, question_id: str, text: str) -> float | str:
+        if _NUMBER.fullmatch(text):
+            return float(text)
+        mended = text.replace(",", ".").replace("−", "-").removesuffix("%").strip()
+        message = f"'{excerpt(text)}' is no number; write digits with a point, and no unit"
+        self.complain(question_id, message, mended if _NUMBER.fullmatch(mended) else "")
+        return text
+
+    def share(self, question_id: str) -> float | str | None:
+        """Answer as a share from 0 to 1.
+
+        Args:
+            question_id: A question that takes text: a number, or a percentage such as "5 %".
+
+        Returns:
+            The share; None if there is no answer. What is no number is complained about, and stays text.
+        """
+        text = self.text(question_id) or ""
+        bare = text.removesuffix("%").strip()
+        is_percentage = bare != text and _NUMBER.fullmatch(bare)
+        share = float(Decimal(bare) / 100) if is_percentage else self.number(question_id)
+        if isinstance(share, float) and not 0 <= share <= 1:
+            mended = f"{share:g} %" if 1 < share <= 100 and not is_percentage else ""
+            self.complain(question_id, f"'{text}' is no share; write a number from 0 to 1, or a percentage", mended)
+        return share
+
+    def day(self, question_id: str) -> str | None:
+        """Answer as a date, of which the day or the month may be unknown.
+
+        Args:
+            question_id: A question that takes text.
+
+        Returns:
+            The text; None if there is none. One that is no date is complained about.
+        """
+        text = self.text(question_id)
+        if text:
+            mended = _mended_date(text)
+            if not re.fullmatch(r"(?:19|20)[0-9]{2}(?:-[0-9]{2}){0,2}", text):
+                message = f"'{excerpt(text)}' is not of the form YYYY-MM-DD, YYYY-MM or YYYY"
+                self.complain(question_id, message, mended if _is_date(mended) else "")
+            elif not _is_date(text):
+                self.complain(question_id, f"'{text}' is no day of the calendar")
+        return text
 
     def arxiv_id(self, question_id: str) -> str | None:
         """Answer as an arXiv id.
@@ -137,7 +237,7 @@ class Reader:
         try:
             return parse_arxiv_id(text) if text else None
         except ArxivIdError as error:
-            found = re.search(r"\d{4}\.\d{4,5}", text or "")
+            found = re.search(r"[0-9]{4}\.[0-9]{4,5}", text or "")
             self.complain(question_id, str(error), found[0] if found else "")
             return None
 
@@ -151,9 +251,9 @@ class Reader:
             The DOI; None if there is no answer, or no DOI in it.
         """
         text = self.text(question_id)
-        bare = _RESOLVER.sub("", text) if text else None
+        bare = bare_doi(text) if text else None
         if bare and not re.fullmatch(r"10\.\d{4,9}/\S+", bare):
-            self.complain(question_id, f"'{_in_short(bare)}' is no DOI; it begins with 10. and has a slash")
+            self.complain(question_id, f"'{excerpt(bare)}' is no DOI; it begins with 10. and has a slash")
             return None
         return bare
 
@@ -170,7 +270,7 @@ class Reader:
         wrong = [word for word in words if not re.fullmatch(r"L\d{1,4}H\d{1,4}", word)]
         if wrong:
             mended = ", ".join(_HEAD.sub(r"L\1H\2", word) for word in words)
-            message = f"'{_in_short(wrong[0])}' is not a head; write layer and head from 0, like L5H1"
+            message = f"'{excerpt(wrong[0])}' is not a head; write layer and head from 0, like L5H1"
             self.complain(question_id, message, mended if re.fullmatch(r"(L\d+H\d+(, )?)+", mended) else "")
         return words
 
@@ -183,7 +283,7 @@ class Reader:
         Returns:
             The ids, each once; unknown names are complained about, with those near them.
         """
-        names, known = self.items(question_id), HeadNames(self.registry.head_types.values())
+        names, known = self.items(question_id, at_commas=True), HeadNames(self.registry.head_types.values())
         found = {name: known.find(name) for name in names}
         unknown = [name for name in names if len(found[name]) != 1]
         if unknown:
@@ -193,6 +293,22 @@ class Reader:
             way_out = "leave out what has no entry yet; new head types come by pull request"
             self.complain(question_id, f"{message}; {way_out}", snippet)
         return list(dict.fromkeys(ids[0] for ids in found.values() if len(ids) == 1))
+
+    def head_type(self, question_id: str) -> str | None:
+        """Answer as the id of one head type.
+
+        Args:
+            question_id: A question that takes text.
+
+        Returns:
+            The id; None if there is none. More than one are complained about.
+        """
+        ids = self.head_types(question_id)
+        if self.text(question_id) and not ids:
+            self.complain(question_id, "names no head type", self.form.question(question_id).placeholder)
+        if len(ids) > 1:
+            self.complain(question_id, "names more than one head type; send a form for each", ids[0])
+        return ids[0] if ids else None
 
     def paper(self, question_id: str) -> Paper | None:
         """Answer as a paper of the catalogue.
@@ -239,107 +355,34 @@ class Reader:
             path = tuple(str(step) for step in part["loc"])
             fitting = (question for way, question in question_of.items() if path[: len(way)] == way)
             question = self.form.question(next(fitting, default))
-            missing = part["type"] == "missing"
-            message = "is needed" if missing else f"{_given(part)}{part['msg'].removeprefix('Value error, ')}"
-            self.complain(question.id, message, question.placeholder or ", ".join(question.options))
+            message, mended = in_plain_words(part)
+            self.complain(question.id, message, mended or question.placeholder or ", ".join(question.options))
 
-
-class HeadNames:
-    """Every spelling of every head type.
-
-    Args:
-        head_types: The vocabulary.
-    """
-
-    def __init__(self, head_types: Iterable[HeadType]) -> None:
-        self._exact: dict[str, list[str]] = defaultdict(list)
-        self._loose: dict[str, list[str]] = defaultdict(list)
-        self._names: dict[str, str] = {}
-        for head_type in head_types:
-            self._names[head_type.id] = head_type.name
-            for spelling in {head_type.id, head_type.name, *head_type.aliases}:
-                self._exact[spelling.casefold()].append(head_type.id)
-                if head_type.id not in self._loose[_loosely(spelling)]:
-                    self._loose[_loosely(spelling)].append(head_type.id)
-
-    def find(self, name: str) -> list[str]:
-        """Head types that a name can mean: by exact spelling, else with plural, hyphens and "head" taken loosely.
+    def ask_for_words(self, question_id: str, fewest: int) -> None:
+        """Complain about an answer that says nothing.
 
         Args:
-            name: As somebody wrote it.
-
-        Returns:
-            Ids; one if the name is clear.
+            question_id: A question that takes text.
+            fewest: Words with letters that it needs.
         """
-        return list(dict.fromkeys(self._exact.get(name.casefold()) or self._loose.get(_loosely(name), [])))
-
-    def message(self, name: str) -> str:
-        """Why a name is not clear.
-
-        Args:
-            name: As somebody wrote it.
-
-        Returns:
-            Part of a sentence.
-        """
-        if found := self.find(name):
-            return f"'{name}' can mean {' or '.join(found)}"
-        near = self.near(name)
-        return f"unknown head type '{_in_short(name)}'" + (f" (did you mean {', '.join(near)}?)" if near else "")
-
-    def near(self, name: str) -> list[str]:
-        """Head types that are spelled almost like a name, the nearest first.
-
-        Args:
-            name: As somebody wrote it.
-
-        Returns:
-            At most three names.
-        """
-        spellings = get_close_matches(_loosely(name), self._loose, 3, 0.75)
-        return list(dict.fromkeys(self._names[self._loose[spelling][0]] for spelling in spellings))
-
-
-def _loosely(name: str) -> str:
-    words = re.sub(r"[\W_]+", " ", name.casefold()).strip()
-    return re.sub(r" ?\bheads?$", "", words) or words
-
-
-def _content_problems(question: Question, answer: Answer) -> Iterator[FieldProblem]:
-    if question.kind is Kind.CHECKBOXES:
-        if question.is_required and set(answer or ()) != set(question.options):
-            snippet = "\n".join(f"- [x] {option}" for option in question.options)
-            yield FieldProblem(question.label, "every box needs its tick", snippet)
-        return
-    if question.is_required and not answer:
-        snippet = question.placeholder or ", ".join(question.options)
-        yield FieldProblem(question.label, "is missing", snippet)
-    if isinstance(answer, str) and question.takes_text:
-        yield from _text_problems(question, answer)
-
-
-def _text_problems(question: Question, text: str) -> Iterator[FieldProblem]:
-    if len(text) > question.longest:
-        message = f"has {len(text):,} characters; {question.longest:,} at most"
-        yield FieldProblem(question.label, message)
-        return
-    if question.kind is Kind.INPUT and "\n" in text:
-        yield FieldProblem(question.label, "stands on more than one line", " ".join(text.split()))
-    for pattern, message in _REFUSED:
-        if found := pattern.search(text):
-            bare = _TAG.sub("", text).strip() if pattern is _TAG else ""
-            yield FieldProblem(question.label, f"{message} (found: {_in_short(found[0])})", bare)
-            return
+        problem = wordless(self.form.question(question_id), self.text(question_id) or "", fewest)
+        if problem:
+            self.complain(question_id, problem.message, problem.snippet)
 
 
 def _split(text: str | None, pattern: str) -> list[str]:
     return re.split(pattern, text) if text else []
 
 
-def _in_short(answer: Answer) -> str:
-    line = " ".join((", ".join(answer) if isinstance(answer, tuple) else answer or "").split())
-    return line if len(line) <= 80 else line[:79] + "…"
+def _mended_date(text: str) -> str:
+    """Date with hyphens and leading zeros, where it is clear what is meant."""
+    parts = re.fullmatch(r"([0-9]{4})[-/.]([0-9]{1,2})(?:[-/.]([0-9]{1,2}))?", text)
+    return "-".join(part.zfill(2) for part in parts.groups() if part) if parts else text
 
 
-def _given(part: Any) -> str:
-    return f"'{_in_short(part['input'])}': " if isinstance(part["input"], str) else ""
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text + "0001-01-01"[len(text) :])
+    except ValueError:
+        return False
+    return True

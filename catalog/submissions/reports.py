@@ -42,7 +42,7 @@ def report_submission(submission: Submission) -> str:
     Returns:
         Lines of plain text; notes stand in front as YAML comments.
     """
-    is_change = submission.papers is not None and submission.form != "add-a-paper"
+    is_change = submission.papers is not None and not submission.is_new
     notes = "".join(f"# {' '.join(note.split())}\n" for note in submission.notes)
     return notes + (submission.changes if is_change else submission.entry).rstrip("\n")
 
@@ -70,7 +70,7 @@ def comment_on_submission(submission: Submission) -> str:
     Returns:
         Markdown; what people wrote stands in a fence, where it can mention nobody.
     """
-    what = "The entry would read:" if submission.form == "add-a-paper" else "It would come to:"
+    what = "The entry would read:" if submission.is_new else "It would come to:"
     head = "Thank you. This can be taken in; a maintainer looks at it next and accepts it with a label. "
     return f"{head}{what}\n\n" + _fenced(report_submission(submission), "yaml")
 

@@ -22,22 +22,22 @@ def request_probe(reader: Reader) -> Outcome:
     Raises:
         SubmissionError: with every problem by field label.
     """
-    head_types, model = reader.head_types("head_type"), reader.text("model") or ""
-    papers = [reader.find_paper("papers", name) for name in reader.items("papers")]
+    head_type, model = reader.head_type("head_type"), reader.text("model") or ""
+    papers = [reader.find_paper("papers", name) for name in reader.items("papers", at_commas=True)]
     if model and not re.fullmatch(r"[\w.-]+(?:/[\w.-]+)?", model):
         reader.complain("model", f"'{model}' is no name of a model", reader.form.question("model").placeholder)
-    if len(head_types) > 1:
-        reader.complain("head_type", "names more than one; make a request for each", head_types[0])
     reader.finish()
+    if head_type is None:
+        raise AssertionError("required answers are there once the reader has finished")
     request = {
-        "head_type": head_types[0],
+        "head_type": head_type,
         "model": model,
         "why": reader.text("why"),
         "papers": [paper.id for paper in papers if paper],
     }
     entry = yaml.safe_dump(request, sort_keys=False, allow_unicode=True, width=100)
-    notes = tuple(_what_exists(reader, head_types[0], model))
-    return Outcome(f"Measure {head_types[0]} on {model}", entry=entry, notes=notes)
+    notes = tuple(_what_exists(reader, head_type, model))
+    return Outcome(f"Measure {head_type} on {model}", entry=entry, notes=notes)
 
 
 def _what_exists(reader: Reader, head_type_id: str, model: str) -> list[str]:

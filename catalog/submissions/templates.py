@@ -115,6 +115,16 @@ def _element(question: Question) -> dict[str, Any]:
     return element | {"validations": {"required": question.is_required}}
 
 
+def all_mistakes() -> list[str]:
+    """What GitHub would refuse in the forms as they are defined.
+
+    Returns:
+        File name and sentence for each mistake; none if the forms are right.
+    """
+    texts = {f"{form.name}.yml": write_form(form) for form in FORMS}
+    return [f"{name}: {mistake}" for name, text in texts.items() for mistake in form_mistakes(text)]
+
+
 def form_mistakes(text: str) -> list[str]:
     """What GitHub would refuse in an issue form, or read otherwise than it was meant.
 

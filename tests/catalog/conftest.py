@@ -154,6 +154,41 @@ def headatlas(monkeypatch, capsys, plain_terminal):
     return headatlas
 
 
+TOGETHER = """
+import pathlib, sys, time
+
+def ready():
+    place = pathlib.Path(sys.argv[1])
+    (place / f"ready-{sys.argv[2]}").touch()
+    while len(list(place.glob("ready-*"))) < int(sys.argv[3]):
+        time.sleep(0.01)
+"""
+"""What every process of `run_together` begins with."""
+
+
+@pytest.fixture
+def run_together(tmp_path):
+    """Function that runs a script in several processes at once; `ready()` in it returns when all have come there.
+
+    The script finds its own argument in sys.argv[4].
+    """
+
+    def run_together(script, *arguments):
+        place = tmp_path / "together"
+        place.mkdir()
+        count = str(len(arguments))
+        commands = [
+            [sys.executable, "-c", TOGETHER + script, str(place), str(number), count, str(argument)]
+            for number, argument in enumerate(arguments)
+        ]
+        running = [subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8") for command in commands]
+        for process in running:
+            _, trouble = process.communicate(timeout=60)
+            assert (process.returncode, trouble) == (0, "")
+
+    return run_together
+
+
 @pytest.fixture
 def make_paper():
     """Function that makes an invented paper; keyword arguments change fields."""

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from catalog import files
+
 POND = Path(__file__).parents[1] / "fixtures" / "pond"
 
 
@@ -96,6 +98,38 @@ def test_paper_of_a_release_cannot_vanish(pond):
     )
     (pond / "tombstones.yaml").write_text(tombstone)
     assert headatlas("paper", "validate", "--data", pond).returncode == 0
+
+
+@pytest.fixture
+def installed(pond, monkeypatch):
+    """The pond as the copy in an installed package."""
+    package = pond.parent / "installed" / "catalog"
+    package.mkdir(parents=True)
+    monkeypatch.delenv(files.ENVIRONMENT_VARIABLE, raising=False)
+    monkeypatch.setattr(files, "PACKAGE", package)
+    return Path(shutil.copytree(pond, package / "packaged_data"))
+
+
+@pytest.mark.parametrize("command", ["format", "schema --write", "release"])
+def test_copy_in_the_package_is_never_changed(installed, command, request):
+    edit(installed / "papers.yaml", "venue: PondConf 2022", "venue:   PondConf 2022")
+    before = {path: path.read_bytes() for path in installed.rglob("*") if path.is_file()}
+    done = request.getfixturevalue("headatlas")("paper", *command.split())
+    assert done.returncode == 2
+    assert "belongs to the installed package; name a folder of your own" in done.stderr
+    assert {path: path.read_bytes() for path in installed.rglob("*") if path.is_file()} == before
+
+
+def test_copy_in_the_package_can_be_checked(installed, request):
+    assert request.getfixturevalue("headatlas")("paper", "format", "--check").returncode == 0
+
+
+def test_date_in_the_future_is_refused_and_hinders_nobody_else(pond):
+    edit(pond / "papers.yaml", "added: '2026-11-22'", "added: '2999-01-01'")
+    done = headatlas("paper", "validate", "--data", pond)
+    assert done.returncode == 1
+    assert "HA215 added '2999-01-01' lies in the future" in done.stdout
+    assert headatlas("paper", "list", "--data", pond).returncode == 0
 
 
 def test_file_that_is_not_utf_8_is_refused(pond):

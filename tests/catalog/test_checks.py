@@ -1,9 +1,10 @@
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from catalog.checks import check_documents, month_of_arxiv_id
-from catalog.documents import read_document
+from catalog.checks import check_documents, check_future, month_of_arxiv_id
+from catalog.documents import parse_document, read_document
 from catalog.errors import Code
 
 POND = Path(__file__).parents[1] / "fixtures" / "pond"
@@ -92,6 +93,12 @@ MISTAKES = {
         ("  added: '2026-11-22'", "  added: '2026-11-22'\n  superseded_by: grebe-2021-echo  # HERE"),
         Code.SUPERSEDED_IN_A_CIRCLE,
         "is superseded by itself: grebe-2021-echo → grebe-2021-echo",
+    ),
+    "superseded-by-an-older-paper": (
+        "papers.yaml",
+        ("    reviewed_by: Di Coot\n", "    reviewed_by: Di Coot\n  superseded_by: grebe-2021-echo  # HERE\n"),
+        Code.SUPERSEDED_BY_OLDER,
+        "'grebe-2021-echo' of 2021-05-04 is older than this paper of 2023-02",
     ),
     "head-type-below-itself": (
         "head_types.yaml",
@@ -211,6 +218,7 @@ def test_date_that_stands_for_something_else_may_lie_anywhere(check, basis):
         ("cs/0112017", "2001-12"),
         ("hep-th/9901001", "1999-01"),
         ("math.GT/0309136", "2003-09"),
+        ("9912.00001", "2099-12"),
         ("2413.00001", None),
         ("12", None),
         (None, None),
@@ -219,6 +227,50 @@ def test_date_that_stands_for_something_else_may_lie_anywhere(check, basis):
 )
 def test_month_of_an_arxiv_id(arxiv_id, month):
     assert month_of_arxiv_id(arxiv_id) == month
+
+
+TODAY = date(2026, 11, 22)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "date: '2026-11-22'",
+        "date: '2026-11'",
+        "date: '2026'",
+        "added: '2026-11-22'",
+        "arxiv_id: '2611.00001'",
+        "date: soon",
+        "date: [2027]",
+        "arxiv_id: unknown",
+    ],
+)
+def test_day_up_to_today_and_what_is_no_day_are_not_in_the_future(entry):
+    assert list(check_future([parse_document(f"- {entry}\n", "papers.yaml")], TODAY)) == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "field"),
+    [
+        ("date: '2026-11-23'", "date"),
+        ("date: '2026-12'", "date"),
+        ("date: '2027'", "date"),
+        ("added: '2026-11-23'", "added"),
+        ("arxiv_id: '2612.00001'", "arxiv_id"),
+        ("{arxiv_id: '9912.00001', date: 2099-12}", "arxiv_id"),
+    ],
+)
+def test_day_after_today_is_refused_in_every_file(entry, field):
+    documents = [parse_document("- id: a\n", "papers.yaml"), parse_document(f"- {entry}\n", "left_out.yaml")]
+    [problem] = check_future(documents, TODAY)
+    assert (problem.file, problem.code) == ("left_out.yaml", Code.IN_THE_FUTURE)
+    assert problem.message.startswith(f"{field} '")
+    assert problem.message.endswith("lies in the future; today is 2026-11-22 in UTC")
+
+
+def test_paper_may_be_superseded_by_one_that_could_be_of_the_same_day(check):
+    text = "- {id: a, date: '2024-05-06', superseded_by: b}\n- {id: b, date: '2024-05'}\n"
+    assert check(papers=text, head_types="") == []
 
 
 def test_every_circle_is_reported_once(check):

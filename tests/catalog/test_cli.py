@@ -154,14 +154,14 @@ def test_show_tells_the_paper_who_wrote_its_summary_and_its_claims(headatlas, wa
         "Ada Grebe, Bo Heron",
         "2021-05-04 · PondConf 2022 · https://example.org/echo",
     ]
-    assert "(summary by a language model, not yet checked by a person)" in lines
+    assert "(This summary was written by a language model and has not yet been reviewed by a person.)" in lines
     assert "  named-heads [heads]: Two heads echo. (L1H2, L3H0 of invented/pond-1)" in lines
     assert "  beauty [untestable]: Echoes are pretty." in lines
 
 
 def test_show_names_the_person_who_checked_a_summary(headatlas):
     done = headatlas("paper", "show", "teal-2023-ripple", "--data", POND)
-    assert "(summary by a person, checked by Di Coot)" in done.stdout
+    assert "(This summary was written by a person and checked against the paper by Di Coot.)" in done.stdout
 
 
 def test_show_as_json_is_one_paper(headatlas):

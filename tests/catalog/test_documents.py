@@ -103,6 +103,12 @@ def test_repeated_key_is_a_problem_at_the_second_one_and_the_first_counts(read):
         (b"# comment\n\nid: a\n", 3, 1, Code.NOT_A_LIST, "is not a list"),
         (b"just text\n", 1, 1, Code.NOT_A_LIST, "is not a list"),
         (b"~\n", 1, 1, Code.NOT_A_LIST, "is not a list"),
+        (b"\xef\xbb\xbf- id: a\n", 1, 1, Code.SYNTAX, "begins with a byte-order mark"),
+        (b"- id: a\n  ? [a, b]\n  : c\n", 2, 5, Code.SYNTAX, "a key is not text"),
+        (b"- id: a\n  ? {a: b}\n  : c\n", 2, 5, Code.SYNTAX, "a key is not text"),
+        (b"- id: a\n  ~: x\n", 2, 3, Code.SYNTAX, "a key is not text"),
+        (b"- id: a\n  1: x\n", 2, 3, Code.SYNTAX, "a key is not text"),
+        (b"- id: a\n  *b : x\n", 2, 3, Code.REFERENCE, "an alias (*) is not allowed"),
     ],
     ids=[
         "open-quote",
@@ -121,6 +127,12 @@ def test_repeated_key_is_a_problem_at_the_second_one_and_the_first_counts(read):
         "mapping",
         "text",
         "null",
+        "byte-order-mark",
+        "list-as-key",
+        "mapping-as-key",
+        "null-as-key",
+        "number-as-key",
+        "alias-as-key",
     ],
 )
 def test_broken_file_is_one_problem_at_its_place(read, content, line, column, code, message):

@@ -64,9 +64,22 @@ def test_near_name_comes_first_even_if_only_a_part_is_near(wanted, near):
     assert f"did you mean {near}" in unknown_name_message("paper", wanted, KNOWN)
 
 
-def test_name_like_no_other_gets_the_first_few():
-    message = unknown_name_message("thing", "?", [f"name-{letter}" for letter in "gfedcba"])
-    assert message == "unknown thing '?': did you mean name-a, name-b, name-c, name-d, name-e?"
+MANY = [f"name-{number:02}" for number in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "known", "message"),
+    [
+        ("thing", "?", ["b", "a"], "unknown thing '?': nothing is spelled like it; there are a, b"),
+        ("thing", "?", ["a"], "unknown thing '?': nothing is spelled like it; there is only a"),
+        ("paper", "?", MANY, "unknown paper '?': nothing is spelled like it; headatlas paper list lists all 20"),
+        ("thing", "?", MANY, "unknown thing '?': nothing is spelled like it; there are 20, from name-00 to name-19"),
+        ("model", "", MANY, "unknown model '': the name is empty; headatlas paper claims lists all 20"),
+        ("model", " ", ["a--b", "a-"], "unknown model ' ': the name is empty; there are a-, a--b"),
+    ],
+)
+def test_name_like_no_other_gets_no_guess_but_all_names_or_where_they_are(kind, wanted, known, message):
+    assert unknown_name_message(kind, wanted, known) == message
 
 
 def test_nothing_known_is_said():

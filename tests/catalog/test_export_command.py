@@ -81,4 +81,6 @@ def test_broken_data_leaves_the_old_file_alone(export, tmp_path):
 
 
 def test_folder_as_output_is_told_without_a_traceback(export, tmp_path):
-    assert export("bibtex", "--output", tmp_path).returncode == 1
+    done = export("bibtex", "--output", tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"headatlas: {tmp_path}: Is a directory")

@@ -5,6 +5,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from catalog.errors import ArxivIdError
 from catalog.ids import (
+    LONGEST_ID,
     ArxivId,
     ClaimId,
     Head,
@@ -80,6 +81,14 @@ def test_id_of_its_form_is_kept_as_it_is(kind, text):
 def test_id_of_another_form_is_refused(kind, text):
     with pytest.raises(ValidationError):
         TypeAdapter(kind).validate_python(text)
+
+
+@pytest.mark.parametrize(("kind", "start"), [(PaperId, "a-2024-"), (ClaimId, ""), (HeadTypeId, "")], ids=repr)
+def test_id_is_no_longer_than_a_file_name_may_be(kind, start):
+    longest = start + "a" * (LONGEST_ID - len(start))
+    assert TypeAdapter(kind).validate_python(longest) == longest
+    with pytest.raises(ValidationError, match="at most 80 characters"):
+        TypeAdapter(kind).validate_python(longest + "a")
 
 
 def test_arxiv_id_without_quotes_is_refused_although_its_digits_are_right():

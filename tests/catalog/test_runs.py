@@ -272,7 +272,7 @@ def test_failure_while_writing_keeps_the_old_run(tmp_path, make_run, monkeypatch
     def fail(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.fdopen", fail)
+    monkeypatch.setattr("pathlib.Path.open", fail)
     with pytest.raises(OSError, match="No space left"):
         write_run(tmp_path, change(run, seed=1))
     monkeypatch.undo()

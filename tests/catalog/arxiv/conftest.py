@@ -36,11 +36,14 @@ class Invented:
     authors: tuple[str, ...] = ("Ada Grebe", "Bo Heron")
     version: int = 1
     submitted: str | None = "2024-05-06T17:59:46Z"
+    updated: str | None = None
+    """When the newest version came; left out, when the first one did."""
     extra: dict[str, str] = field(default_factory=dict)
 
     def entry(self):
         authors = "".join(f"<author><name>{escape(name)}</name></author>" for name in self.authors)
-        dates = f"<published>{self.submitted}</published><updated>{self.submitted}</updated>" if self.submitted else ""
+        updated = f"<updated>{self.updated or self.submitted}</updated>"
+        dates = f"<published>{self.submitted}</published>{updated}" if self.submitted else ""
         extra = "".join(f"<arxiv:{name}>{escape(text)}</arxiv:{name}>" for name, text in self.extra.items())
         place = f"http://arxiv.org/abs/{self.arxiv_id}v{self.version}"
         link = f'<link href="{place}" rel="alternate" type="text/html"/>'

@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from catalog.arxiv.drafts import CLAIM_ID, PLACEHOLDER, check_drafts, find_placeholders, make_paper_id
-from catalog.documents import parse_document
+from catalog.documents import parse_document, read_document
 from catalog.errors import Code
-from catalog.ids import PaperId
+from catalog.ids import LONGEST_ID, PaperId
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,38 @@ def test_id_that_is_taken_goes_on_to_the_next_word_and_then_counts():
 @given(st.text(min_size=1), st.integers(1991, 2099), st.text())
 def test_id_made_from_any_name_and_title_is_one(author, year, title):
     TypeAdapter(PaperId).validate_python(make_paper_id(author, year, title, ()))
+
+
+def test_id_of_a_long_word_and_a_long_surname_is_cut_and_still_unique():
+    taken = []
+    for _ in range(3):
+        taken.append(make_paper_id(f"Ada {'Gre-' * 20}be", 2024, "e" * 299, taken))
+        TypeAdapter(PaperId).validate_python(taken[-1])
+    assert len(set(taken)) == 3
+    assert max(map(len, taken)) <= LONGEST_ID
+
+
+def test_drafts_of_several_processes_all_join_the_catalogue(run_together, tmp_path):
+    script = """
+from datetime import date
+from catalog.arxiv.drafts import insert_drafts
+from catalog.arxiv.lookup import ArxivRecord
+from catalog.canonical import formatting
+
+insert_papers = formatting.insert_papers
+formatting.insert_papers = lambda *both: (time.sleep(0.1), insert_papers(*both))[1]
+day = date(2024, 5, 6)
+number = sys.argv[2]
+record = ArxivRecord(f"2405.0000{number}", 1, f"Pond {number}", ["Ada Grebe"], day, day, None, None, None)
+ready()
+insert_drafts(pathlib.Path(sys.argv[4]), [record], day)
+"""
+    papers = tmp_path / "papers.yaml"
+    papers.write_text("# No paper yet.\n")
+    run_together(script, *[papers] * 4)
+    entries = [entry for _, entry in read_document(papers).entries()]
+    assert sorted(entry["arxiv_id"] for entry in entries) == [f"2405.0000{number}" for number in range(4)]
+    assert len({entry["id"] for entry in entries}) == 4
 
 
 def test_placeholders_are_found_wherever_they_stand():

@@ -13,6 +13,7 @@ def record_of(paper, **changes):
         "title": paper.title,
         "authors": paper.authors,
         "submitted": date(2021, 5, 4),
+        "updated": date(2024, 2, 4),
         "comment": None,
         "journal_ref": None,
         "doi": None,
@@ -30,8 +31,9 @@ def record_of(paper, **changes):
         ({"venue": "PondConf 2022"}, {"journal_ref": "Proceedings of PondConf"}),
         ({"doi": "10.1/Pond"}, {"doi": "10.1/pond"}),
         ({}, {"comment": "12 pages"}),
+        ({"added": "2024-02-03"}, {"version": 2, "updated": date(2024, 2, 3)}),
     ],
-    ids=["same", "capitals", "quotes", "accents", "venue-known", "doi-capitals", "comment"],
+    ids=["same", "capitals", "quotes", "accents", "venue-known", "doi-capitals", "comment", "version-known"],
 )
 def test_spelling_is_no_drift(make_paper, ours, changes):
     paper = make_paper(**ours)
@@ -43,7 +45,7 @@ def test_spelling_is_no_drift(make_paper, ours, changes):
     [
         ({}, {"title": "Echo Heads in Large Ponds"}, "title"),
         ({}, {"authors": ["Bo Heron", "Ada Grebe"]}, "authors"),
-        ({}, {"version": 2}, "version"),
+        ({"added": "2024-02-03"}, {"version": 2, "updated": date(2024, 2, 4)}, "version"),
         ({}, {"comment": "withdrawn: an error in lemma 2"}, "withdrawn"),
         ({"venue": None}, {"journal_ref": "PondConf 2022"}, "journal reference"),
         ({"doi": "10.1/pond"}, {"doi": "10.2/pond"}, "DOI"),

@@ -33,13 +33,14 @@ def pauses(monkeypatch):
 
 def test_record_holds_what_the_entry_says_on_one_line_each(server, lookup):
     extra = {"comment": "12 pages,\n 3 ponds", "journal_ref": "PondConf\n 2024", "doi": "https://doi.org/10.1/pond"}
-    server.add("2405.00001", title="Echoes &\n  Ripples", version=3, extra=extra)
+    server.add("2405.00001", title="Echoes &\n  Ripples", version=3, updated="2024-06-01T00:00:00Z", extra=extra)
     assert lookup.fetch(["2405.00001"])["2405.00001"] == ArxivRecord(
         arxiv_id="2405.00001",
         version=3,
         title="Echoes & Ripples",
         authors=["Ada Grebe", "Bo Heron"],
         submitted=date(2024, 5, 6),
+        updated=date(2024, 6, 1),
         comment="12 pages, 3 ponds",
         journal_ref="PondConf 2024",
         doi="10.1/pond",
@@ -264,7 +265,7 @@ def test_lock_that_another_process_keeps_is_named(server, manners):
     assert server.requests == []
 
 
-@pytest.mark.parametrize("package", ["arxiv", "filelock"])
+@pytest.mark.parametrize("package", ["arxiv", "requests"])
 def test_missing_package_is_named_with_its_extra(monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(

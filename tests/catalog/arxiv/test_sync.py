@@ -11,6 +11,10 @@ from catalog.registry import Registry
 POND = Path(__file__).parents[2] / "fixtures" / "pond"
 
 
+NEW = "2026-12-01T00:00:00Z"
+"""A day after both papers of the pond have joined the catalogue."""
+
+
 @pytest.fixture
 def sync(headatlas, manners):
     return lambda *arguments: headatlas("paper", "sync", *arguments, "--data", POND)
@@ -25,8 +29,8 @@ def same(server):
     return server
 
 
-def report(done):
-    assert done.returncode == 0
+def report(done, returncode=0):
+    assert done.returncode == returncode
     return json.loads(done.stdout)
 
 
@@ -36,9 +40,17 @@ def test_nothing_has_changed(same, sync):
     assert done.stderr == "2 compared, 0 differ, 0 with trouble, 0 not on arXiv\n"
 
 
+def test_version_that_was_there_when_the_paper_was_added_is_no_news(same, sync):
+    paper = Registry.load(POND).paper("2302.00002")
+    same.add(
+        "2302.00002", title=paper.title, authors=tuple(paper.authors), version=4, updated=f"{paper.added}T23:00:00Z"
+    )
+    assert report(sync("--json"))["drift"] == []
+
+
 def test_every_kind_of_drift_is_reported(same, sync):
     extra = {"comment": "This paper has been WITHDRAWN by the authors", "journal_ref": "PondConf", "doi": "10.1/pond"}
-    same.add("2302.00002", title="Ripples, Revised", authors=("Di Coot",), version=4, extra=extra)
+    same.add("2302.00002", title="Ripples, Revised", authors=("Di Coot",), version=4, extra=extra, updated=NEW)
     drifts = report(sync("--json"))["drift"]
     assert {drift["what"]: drift["arxiv"] for drift in drifts} == {
         "withdrawn": "This paper has been WITHDRAWN by the authors",
@@ -57,7 +69,7 @@ def test_unknown_id_is_listed_beside_what_could_be_compared(same, sync):
     del same.papers["2302.00002"]
     same.add("2105.00010", title="Another Title")
     done = sync("--json")
-    found = report(done)
+    found = report(done, 1)
     assert found["trouble"] == {"teal-2023-ripple": "arXiv has no complete entry for it"}
     assert {drift["paper"] for drift in found["drift"]} == {"grebe-2021-echo"}
     assert done.stderr == "1 compared, 1 differ, 1 with trouble, 0 not on arXiv\n"
@@ -79,14 +91,14 @@ def test_paper_that_arxiv_cannot_know_is_listed_and_spoils_no_batch(
     text = text.replace("date_basis: month of the arXiv id", "date_basis: publication page")
     (data / "papers.yaml").write_text(text)
     done = headatlas("paper", "sync", "--data", data, "--json", "--ids", "teal-2023-ripple,grebe-2021-echo")
-    assert reason in report(done)["trouble"]["teal-2023-ripple"]
+    assert reason in report(done, 1)["trouble"]["teal-2023-ripple"]
     assert same.asked == [["2105.00010"]]
 
 
 def test_server_that_stops_answering_leaves_what_was_compared(same, sync, failures, monkeypatch):
     monkeypatch.setattr("catalog.arxiv.lookup.BATCH", 1)
     same.fail(lambda handler, body: handler.reply(body), failures.status(429), for_ever=True)
-    trouble = report(sync("--json"))["trouble"]
+    trouble = report(sync("--json"), 1)["trouble"]
     assert list(trouble) == ["teal-2023-ripple"]
     assert "stopped answering" in trouble["teal-2023-ripple"]
 

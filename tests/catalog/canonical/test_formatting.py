@@ -461,6 +461,29 @@ def test_base_with_a_conflict_of_its_own_is_passed_over():
     )
 
 
+A, B, C = (entry(name, year) for name, year in (("a", "2020"), ("b", "2021"), ("c", "2022")))
+DAMAGED = {
+    "diff3-without-separator": (f"<<<<<<< x\n{A}||||||| 1\n{B}{C}>>>>>>> y\n", ">>>>>>>", ">>>>>>> y"),
+    "no-separator": (f"<<<<<<< x\n{A}{B}>>>>>>> y\n", ">>>>>>>", ">>>>>>> y"),
+    "no-end": (f"<<<<<<< x\n{A}=======\n{B}", "ends without >>>>>>>", "<<<<<<< x"),
+    "only-a-start": (f"<<<<<<< x\n{A}{B}", "ends without ||||||| or =======", "<<<<<<< x"),
+    "nested": (f"<<<<<<< x\n{A}<<<<<<< z\n{B}=======\n>>>>>>> z\n=======\n{C}>>>>>>> y\n", "<<<<<<<", "<<<<<<< z"),
+    "two-bases": (f"<<<<<<< x\n{A}||||||| 1\n{B}||||||| 2\n=======\n{C}>>>>>>> y\n", "|||||||", "||||||| 2"),
+    "base-behind-the-separator": (f"<<<<<<< x\n{A}=======\n{B}||||||| 1\n{C}>>>>>>> y\n", "|||||||", "||||||| 1"),
+    "end-of-no-conflict": (f"<<<<<<< x\n{A}=======\n{B}>>>>>>> y\n{C}>>>>>>> z\n", "should come", ">>>>>>> z"),
+}
+
+
+@pytest.mark.parametrize(("text", "message", "line"), DAMAGED.values(), ids=DAMAGED)
+def test_conflict_that_git_would_not_write_is_refused_at_its_marker(text, message, line):
+    with pytest.raises(InvalidDataError) as caught:
+        form(text)
+    [problem] = caught.value.problems
+    assert problem.code is Code.CONFLICT
+    assert message in problem.message
+    assert text.splitlines()[problem.line - 1] == line
+
+
 def test_side_that_is_broken_or_has_an_id_twice_is_refused():
     with pytest.raises(InvalidDataError, match="HA001"):
         form(conflict("- id: 'a\n", None, entry("b", "2020")))

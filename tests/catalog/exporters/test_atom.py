@@ -3,8 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from catalog.errors import DataFolderError
 from catalog.exporters import _atom, atom_papers, atom_results, site_pages
 from catalog.registry import Registry
+from catalog.texts import authorship
 
 etree = pytest.importorskip("lxml.etree")
 rnc2rng = pytest.importorskip("rnc2rng")
@@ -54,7 +56,39 @@ def test_hostile_text_stays_text(grammar, feed, world):
 def test_entries_lead_to_pages_of_the_site(feed, world):
     pages = {name.removesuffix(".md") + ".html" for name in site_pages.collect(world)}
     links = parse(feed.export(world)).xpath("//a:link[@rel='alternate']/@href", namespaces=ATOM)
-    assert {link.removeprefix("../").partition("#")[0] for link in links} <= pages
+    assert {link.removeprefix(_atom.site_address()).partition("#")[0] for link in links} <= pages
+
+
+@pytest.mark.parametrize(
+    ("setting", "address"),
+    [
+        ("site_url: https://example.org/heads", "https://example.org/heads/"),
+        ("site_url: 'https://example.org/'  # ours", "https://example.org/"),
+        ("# site_url: https://example.org/", "../"),
+        ("site_url: ''", "../"),
+    ],
+)
+def test_links_have_the_address_that_mkdocs_has(world, monkeypatch, tmp_path, setting, address):
+    before = texts(parse(atom_papers.export(world)), "//a:id")
+    (tmp_path / "mkdocs.yml").write_text(f"site_name: HeadAtlas\n{setting}\n")
+    monkeypatch.setattr(_atom, "project_folder", lambda: tmp_path)
+    root = parse(atom_papers.export(world))
+    assert root.xpath("string(a:link[@rel='self']/@href)", namespaces=ATOM) == f"{address}downloads/papers.atom.xml"
+    assert texts(root, "//a:id") == before
+
+
+def test_links_are_relative_without_a_clone(monkeypatch):
+    def no_clone():
+        raise DataFolderError(Path(), "no mkdocs.yml here")
+
+    monkeypatch.setattr(_atom, "project_folder", no_clone)
+    assert _atom.site_address() == "../"
+
+
+def test_feed_says_who_wrote_a_summary_and_who_checked_it(make_paper):
+    paper = make_paper()
+    (summary,) = texts(parse(atom_papers.export(Registry({paper.id: paper}, {}))), "a:entry/a:summary")
+    assert summary.endswith(f"({authorship(paper.summary)})")
 
 
 def test_grammar_refuses_broken_feeds(grammar, world):

@@ -2,6 +2,7 @@ import pytest
 
 from catalog.exporters import _citation
 from catalog.exporters._citation import Kind, Name
+from catalog.registry import Registry
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,7 @@ from catalog.exporters._citation import Kind, Name
         ("Wu", ("Wu", "", "")),
         ("Bird and Pond Society", ("Bird and Pond Society", "", "")),
         ("Heron, Bo", ("Heron, Bo", "", "")),
+        ("others", ("others", "", "")),
         ("  Ada \n Grebe\x00 ", ("Grebe", "Ada", "")),
     ],
 )
@@ -27,6 +29,8 @@ def test_name_is_taken_apart(name, parts):
     ("venue", "kind", "date"),
     [
         ("TMLR 2024", Kind.ARTICLE, [2024]),
+        ("PNAS 2025", Kind.ARTICLE, [2025]),
+        ("Proceedings of the National Academy of Sciences 2025", Kind.ARTICLE, [2025]),
         ("ASRU 2025", Kind.CONFERENCE, [2025]),
         ("Alignment Forum 2023", Kind.WEB, [2023]),
         (None, Kind.PREPRINT, [2021, 5, 4]),
@@ -35,3 +39,17 @@ def test_name_is_taken_apart(name, parts):
 def test_kind_and_date_follow_the_venue(make_paper, venue, kind, date):
     paper = make_paper(venue=venue)
     assert (_citation.kind(paper), _citation.date_parts(paper)) == (kind, date)
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        (Kind.WEB, {"Alignment Forum", "LessWrong", "Transformer Circuits Thread"}),
+        (Kind.ARTICLE, {"Patterns 6(2),", "PNAS", "TACL", "TMLR"}),
+    ],
+    ids=["web", "journal"],
+)
+def test_venues_of_the_catalogue_that_are_no_conference(kind, names):
+    papers = Registry.load().papers.values()
+    found = {paper.venue for paper in papers if _citation.kind(paper) is kind}
+    assert {venue.rpartition(" ")[0] for venue in found} == names, "a new venue: see the words of _citation.py"

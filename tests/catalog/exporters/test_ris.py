@@ -1,6 +1,6 @@
 import pytest
 
-from catalog.exporters import _citation, bibtex, ris
+from catalog.exporters import _citation, ris
 from catalog.registry import Registry
 
 rispy = pytest.importorskip("rispy")
@@ -10,7 +10,7 @@ def test_entry_of_a_paper_is_complete(make_paper):
     paper = make_paper(venue="ICLR 2022", doi="10.1/echo")
     assert ris.entry(paper).splitlines() == [
         "TY  - CONF",
-        "ID  - grebe2021echo",
+        "ID  - grebe-2021-echo",
         "TI  - Echo Heads in Small Ponds",
         "AU  - Grebe, Ada",
         "AU  - Heron, Bo",
@@ -36,7 +36,7 @@ def test_rispy_reads_back_the_whole_catalogue():
     got = [(entry["id"], entry["title"], entry["authors"], entry["year"]) for entry in entries]
     assert got == [
         (
-            bibtex.key(paper),
+            paper.id,
             paper.title,
             [", ".join(filter(None, _citation.split_name(name))) for name in paper.authors],
             str(_citation.year(paper)),

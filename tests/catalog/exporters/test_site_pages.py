@@ -81,7 +81,7 @@ def test_paper_lists_claims_in_their_forms(pages):
 def test_paper_links_runs_of_its_head_types_and_its_bibtex(pages):
     page = pages["papers/grebe-2021-echo.md"]
     assert 'href="../models/lake-2.html#probe-echo"' in page
-    assert "@misc{grebe2021echo," in read(page)
+    assert "@misc{grebe-2021-echo," in read(page)
 
 
 def test_head_type_puts_the_paper_to_read_first_on_top(pages):

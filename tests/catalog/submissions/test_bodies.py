@@ -14,7 +14,10 @@ OVERRIDE = "\u202e"
 
 def is_hidden(character):
     """What no body may hold, said in another way than in the code."""
-    bad = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
+    bad = (
+        "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u200b\u200e\u200f"
+        "\u2028-\u202e\u2060-\u2064\u2066-\u206f\u2800\u3164\ufeff\uffa0"
+    )
     return re.match(f"[{bad}\ud800-\udfff\ufffe\uffff]", character) is not None
 
 
@@ -141,7 +144,9 @@ def test_text_in_front_of_the_first_heading_is_refused():
         parse(ADD, "Hello\n\n### Title\n\nA")
 
 
-@pytest.mark.parametrize("character", ["\u202e", "\u2066", "\u200f", "\x00", "\x1b", "\ufeff", "\u2028", "\U000e0041"])
+@pytest.mark.parametrize(
+    "character", ["\u202e", "\u2066", "\u200f", "\x00", "\x1b", "\ufeff", "\u2028", "\u3164", "\U000e0041"]
+)
 def test_characters_that_cannot_be_seen_are_refused_by_name_and_line(character):
     with pytest.raises(SubmissionError, match=rf"U\+{ord(character):04X} .* in line 3"):
         normalise(f"one\n\ntwo {character}")

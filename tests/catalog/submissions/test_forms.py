@@ -2,6 +2,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,8 @@ def test_the_committed_forms_are_what_the_models_say():
     assert stale_files(COMMITTED) == [], "run: headatlas paper forms --write"
 
 
-@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
-def test_a_form_keeps_githubs_rules(form):
-    assert form_mistakes(template_files()[f"{form.name}.yml"]) == []
+def test_the_forms_keep_githubs_rules():
+    assert templates.all_mistakes() == []
 
 
 @pytest.mark.parametrize("name", sorted(template_files()))
@@ -130,8 +130,6 @@ def test_the_decoys_are_made_from_a_right_form():
 
 
 def test_words_that_yaml_would_take_for_something_else_are_quoted():
-    from dataclasses import replace
-
     question = replace(ADD.question("methods"), options=("yes", "no", "on", "2019", "null", "1.0"))
     text = templates.write_form(replace(ADD, questions=(question,)))
     assert yaml.safe_load(text)["body"][1]["attributes"]["options"] == list(question.options)
@@ -168,3 +166,12 @@ def test_the_command_checks_writes_and_lists(headatlas):
     assert headatlas("forms", "--write")[0] == 0
     assert headatlas("forms", "--check") == (0, "")
     assert [line.partition(":")[0] for line in headatlas("forms")[1].splitlines()] == [form.name for form in FORMS]
+
+
+def test_the_command_names_what_github_would_refuse(headatlas, monkeypatch):
+    headatlas("forms", "--write")
+    first = ADD.questions[0]
+    monkeypatch.setattr(templates, "FORMS", (replace(ADD, questions=(first, first)),))
+    code, printed = headatlas("forms", "--write")
+    assert code == 1
+    assert "add-a-paper.yml: the id 'title' stands twice" in printed

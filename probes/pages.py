@@ -75,7 +75,8 @@ def _index(loaded: list[Detector]) -> str:
         _head("Detectors", "Every detector of HeadAtlas: what it measures, on what input, and in which unit."),
         "Each detector gives every head of a model a score, a standard error and a null. Not sure which one answers",
         "your question? [Start here](../which-detector.md). How a score becomes a call:",
-        "[how we measure](../measuring.md). A detector of your own: [in one file](../add-a-detector.md).\n",
+        "[how we measure](../measuring.md). A detector of your own: [in one file](../add-a-detector.md).",
+        "Which models can be read: [architectures](../architectures.md).\n",
     ]
     for family, heading in FAMILIES.items():
         members = [detector for detector in loaded if detector.family == family]

@@ -14,9 +14,6 @@ from torch import Tensor
 
 from catalog.effects import EffectRun
 from catalog.ids import HeadName
-from catalog.models import EffectClaim, HeadType
-from catalog.registry import Registry
-from probes import effects
 from probes.adapters.base import ProbedModel
 from probes.attention import IMPLEMENTATION
 from probes.effects.base import Effect
@@ -26,10 +23,12 @@ from probes.inputs import TokenBatch
 from probes.interventions import replaced_heads
 from probes.provenance import provenance
 from probes.readouts.mean_output import MeanOutput
-from probes.service import run
-from probes.standard import N_SAMPLES, SEED
+from probes.standard import SEED
 
-N_DRAWS = 8
+N_SAMPLES = 12
+"""Samples; every set of heads reads all of them."""
+
+N_DRAWS = 5
 """Sets of random heads."""
 
 DECIMALS = 6
@@ -94,6 +93,7 @@ def ablate(
         ablated=ablated,
         random=random,
         provenance=provenance(
+            "ablation",
             f"effects.{effect.name}",
             seconds=time.perf_counter() - began,
             device=str(model.device),
@@ -101,43 +101,6 @@ def ablate(
             attention=IMPLEMENTATION,
         ),
     )
-
-
-def claimed_effects(registry: Registry) -> list[tuple[str, str]]:
-    """Head types and the effects that papers claim of ablating their heads, as far as an effect measures them.
-
-    Args:
-        registry: The papers.
-
-    Returns:
-        Head type and effect, in alphabetical order.
-    """
-    claims = (claim for paper in registry.papers.values() for claim in paper.claims)
-    found = {(claim.head_type, claim.effect) for claim in claims if isinstance(claim, EffectClaim) and claim.effect}
-    return sorted(found)
-
-
-def ablate_type(model: ProbedModel, head_type: HeadType, effect: str, *, progress: bool = True) -> EffectRun | None:
-    """Ablate the heads that the first detector of a head type calls.
-
-    Args:
-        model: From load_model.
-        head_type: The head type; it must have a detector.
-        effect: Name of the effect.
-        progress: Show progress bars on standard error.
-
-    Returns:
-        The record, or None if the detector calls no head of this model.
-
-    Raises:
-        UnknownEffectError: there is no such effect.
-        ProbeError: the model cannot be measured or its heads cannot be replaced.
-    """
-    chosen_by = head_type.detectors[0]
-    called = run(model, chosen_by, progress=progress)[chosen_by].run.called()
-    if not called:
-        return None
-    return ablate(model, called, effects.load(effect), head_type=head_type.id, chosen_by=chosen_by, progress=progress)
 
 
 def _others(model: ProbedModel, heads: Sequence[HeadName]) -> list[HeadName]:

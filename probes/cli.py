@@ -155,7 +155,7 @@ def ablate(
     from catalog.effects import write_effect
     from catalog.files import runs_folder
     from catalog.registry import Registry
-    from probes.ablation import ablate_type, claimed_effects
+    from probes.claimed_effects import ablate_type, claimed_effects
 
     registry = Registry.load()
     chosen = None if head_type is None else registry.head_type(head_type).id

@@ -17,24 +17,24 @@ PASSED_OVER = frozenset({"errors", "detectors"})
 """Modules that decide no number: what errors say, and which detectors there are."""
 
 
-def code_sha256(module: str) -> str:
+def code_sha256(*modules: str) -> str:
     """Hash of the source files that decide the numbers of a detector or effect: its own, and all that is imported.
 
     Args:
-        module: Its module below the package, such as "detectors.induction".
+        modules: Its modules below the package, such as "detectors.induction".
 
     Returns:
         SHA-256 in hexadecimal digits; the same whatever the line ends of the checkout.
     """
     digest = hashlib.sha256()
-    for path in sorted(_decisive_files(module)):
+    for path in sorted(_decisive_files(*modules)):
         digest.update((PACKAGE / path).read_text(encoding="utf-8").encode())
     return digest.hexdigest()
 
 
-def _decisive_files(module: str) -> set[str]:
-    """Paths below the package, of the module, the roots and everything of ours that they import."""
-    waiting, found = [*ROOTS, module], set()
+def _decisive_files(*modules: str) -> set[str]:
+    """Paths below the package, of the modules, the roots and everything of ours that they import."""
+    waiting, found = [*ROOTS, *modules], set()
     while waiting:
         name = waiting.pop()
         path = f"{name.replace('.', '/')}.py"
@@ -52,11 +52,11 @@ def _imported(source: str) -> list[str]:
     return sorted(name.removeprefix("probes.") for name in names if name.startswith("probes."))
 
 
-def provenance(module: str, *, seconds: float, device: str, dtype: str, attention: str) -> Provenance:
+def provenance(*modules: str, seconds: float, device: str, dtype: str, attention: str) -> Provenance:
     """Record of how a run came about, made when it ends.
 
     Args:
-        module: Module of the detector or effect, such as "detectors.induction".
+        modules: Modules of the detector or effect, such as "detectors.induction".
         seconds: Wall time of the measurement in seconds.
         device: Where the model ran.
         dtype: Number format of the weights.
@@ -69,7 +69,7 @@ def provenance(module: str, *, seconds: float, device: str, dtype: str, attentio
         created=datetime.now(UTC).replace(microsecond=0),
         seconds=round(seconds, 2),
         headatlas=version("headatlas"),
-        code_sha256=code_sha256(module),
+        code_sha256=code_sha256(*modules),
         python=platform.python_version(),
         torch=version("torch"),
         transformers=version("transformers"),

@@ -44,12 +44,13 @@ ORDER = [
     {"recipes", "forward", "effective_embedding", "interventions"},
     {"detectors"},
     {"measure", "provenance"},
+    {"effects"},
+    {"ablation"},
     {"comparison", "roles"},
     {"scores", "finished"},
     {"session"},
     {"service"},
-    {"effects"},
-    {"ablation", "sweep"},
+    {"claimed_effects", "sweep"},
     {"cli", "pages"},
 ]
 """Parts of the probes; none imports a part of a later line while it is itself imported."""

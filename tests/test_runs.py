@@ -6,7 +6,7 @@ from catalog.effects import read_effects
 from catalog.files import data_folder
 from catalog.registry import Registry
 from catalog.runs import read_runs
-from probes.ablation import claimed_effects
+from probes.claimed_effects import claimed_effects
 from probes.detectors import names
 from probes.provenance import code_sha256
 
@@ -32,4 +32,4 @@ def test_run_was_made_by_this_code(run):
 
 @pytest.mark.parametrize("effect", EFFECTS, ids=lambda effect: f"{effect.effect}/{effect.head_type}")
 def test_effect_was_made_by_this_code(effect):
-    assert effect.provenance.code_sha256 == code_sha256(f"effects.{effect.effect}"), "ablate again"
+    assert effect.provenance.code_sha256 == code_sha256("ablation", f"effects.{effect.effect}"), "ablate again"

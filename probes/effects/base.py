@@ -70,7 +70,8 @@ def losses(logits: Logits, tokens: Tokens) -> Float[Tensor, "batch pos_but_first
     Returns:
         Shape (batch, pos - 1); the first column is the loss of the second token.
     """
-    return torch.nn.functional.cross_entropy(logits[:, :-1].transpose(1, 2).float(), tokens[:, 1:], reduction="none")
+    rows, wanted = logits[:, :-1].flatten(0, 1).float(), tokens[:, 1:]
+    return torch.nn.functional.cross_entropy(rows, wanted.flatten(), reduction="none").reshape(wanted.shape)
 
 
 def _passes(model: ProbedModel, tokens: Tokens) -> Iterator[tuple[Logits, Tokens]]:

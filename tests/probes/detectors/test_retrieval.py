@@ -113,6 +113,7 @@ def test_forced_scores_equal_step_by_step_decoding(tiny_llama):
     assert torch.equal(measure(model, [DETECTOR], batch)["retrieval"].scores, step_by_step(model, batch))
 
 
+@pytest.mark.slow  # decodes step by step
 def test_scores_of_own_answers_equal_step_by_step_decoding_of_the_demo_model(demo):
     batch = NeedleInHaystack(n_samples=3, lengths=(160, 220), decode=True).batch(demo)
     batch = replace(batch, marks={**batch.marks, "recall": torch.ones(3)})  # every answer counts, right or wrong

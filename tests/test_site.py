@@ -244,7 +244,7 @@ def test_visitor_walks_from_home_to_head_type_to_paper_to_model(open_page, regis
     assert page.url.endswith(f"papers/{registry.head_types['induction'].read_first}.html")
     model = next(run.model.name for run in registry.runs if run.model.slug == BIG_MODEL)
     content(page).get_by_role("link", name=model, exact=True).first.click()
-    assert f"models/{BIG_MODEL}.html#probe-" in page.url
+    assert f"models/{BIG_MODEL}.html#" in page.url
     assert content(page).get_by_role("heading", level=1).inner_text().startswith(model)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.errors import UnknownIdError
+from catalog.plugins import names_in
 
 if TYPE_CHECKING:
     from catalog.exporters.base import Exporter
@@ -23,8 +24,7 @@ def names() -> list[str]:
     Returns:
         The names.
     """
-    files = Path(__file__).parent.glob("*.py")
-    return sorted(file.stem for file in files if file.stem not in NO_FORMATS and not file.stem.startswith("_"))
+    return names_in(Path(__file__).parent, NO_FORMATS)
 
 
 def load(name: str) -> Exporter:

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from catalog.plugins import names_in
 from probes.errors import UnknownDetectorError
 
 if TYPE_CHECKING:
@@ -19,8 +20,7 @@ def names() -> list[str]:
     Returns:
         The names.
     """
-    files = Path(__file__).parent.glob("*.py")
-    return sorted(file.stem for file in files if file.stem != "base" and not file.stem.startswith("_"))
+    return names_in(Path(__file__).parent)
 
 
 def load(name: str) -> Detector:

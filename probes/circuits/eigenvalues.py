@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from probes.adapters.base import ProbedModel
+from probes.circuits.factors import ov_circuit
 from probes.weights import HeadWeights, Norm
 
 N_PARTS = 4
@@ -43,24 +44,21 @@ def embedding_products(model: ProbedModel, generator: torch.Generator) -> Float[
 
 
 def small_circuits(
-    circuit: HeadWeights, final_norm: Norm, products: Float[Tensor, "product d_model d_model"]
+    heads: HeadWeights, final_norm: Norm, products: Float[Tensor, "product d_model d_model"]
 ) -> Float[Tensor, "product head d_value d_value"]:
     """Matrices whose eigenvalues are those of the full OV circuits, but for zeros.
 
     Args:
-        circuit: The heads of a layer.
+        heads: Weights of a layer.
         final_norm: The norm in front of the unembedding.
         products: Unembedding times embedding.
 
     Returns:
         W_O, final norm, product, input norm, W_V, for each product and head.
     """
-    one = products.new_ones(1)
-    W_O = circuit.W_O.to(products)
-    W_O = W_O if circuit.output_norm is None else circuit.output_norm.linear(W_O, one)
-    embedded = products if circuit.input_norm is None else circuit.input_norm.linear(products, one)
-    W_V = circuit.W_V.to(products).repeat_interleave(circuit.n_groups, 0)
-    return final_norm.linear(W_O, one) @ (embedded[:, None] @ W_V)
+    circuit = ov_circuit(heads)
+    writing = final_norm.linear(circuit.writing.to(products), products.new_ones(1))
+    return writing @ (products[:, None] @ circuit.reading.to(products)).repeat_interleave(circuit.n_groups, 1)
 
 
 def eigenvalue_ratio(matrices: Float[Tensor, "*rest size size"]) -> Float[Tensor, "*rest"]:

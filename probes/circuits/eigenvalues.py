@@ -7,7 +7,7 @@ Source: elhage-2021-framework.
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from probes.adapters.base import ProbedModel
@@ -34,13 +34,29 @@ def embedding_products(model: ProbedModel, generator: torch.Generator) -> Float[
     Returns:
         The parts with every token itself, then the same parts with another token's embedding.
     """
+    n_tokens = min(model.weights.W_E.shape[0], model.weights.W_U.shape[1])
+    parts = torch.randperm(n_tokens, generator=generator).tensor_split(N_PARTS)
+    own = [embedding_product(model, part, part) for part in parts]
+    other = [embedding_product(model, part, part.roll(1)) for part in parts]
+    return torch.stack([*own, *other])
+
+
+def embedding_product(
+    model: ProbedModel, unembedded: Int[Tensor, " token"], embedded: Int[Tensor, " token"]
+) -> Float[Tensor, "d_model d_model"]:
+    """Unembedding times embedding, summed over tokens; the same matrix for every head.
+
+    Args:
+        model: The model.
+        unembedded: Tokens, whose unembeddings are centred over the vocabulary.
+        embedded: As many tokens; the same ones for the circuit itself.
+
+    Returns:
+        In float32.
+    """
     W_E, W_U = model.weights.W_E, model.weights.W_U
     mean = W_U.mean(1, keepdim=True).float()
-    n_tokens = min(W_E.shape[0], W_U.shape[1])
-    parts = torch.randperm(n_tokens, generator=generator).to(W_U.device).tensor_split(N_PARTS)
-    own = [(W_U[:, part].float() - mean) @ W_E[part.to(W_E.device)].float().to(mean) for part in parts]
-    other = [(W_U[:, part].float() - mean) @ W_E[part.roll(1).to(W_E.device)].float().to(mean) for part in parts]
-    return torch.stack([*own, *other])
+    return (W_U[:, unembedded.to(W_U.device)].float() - mean) @ W_E[embedded.to(W_E.device)].float().to(mean)
 
 
 def small_circuits(

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from catalog.ids import HeadName
+from catalog.pictures import Picture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,17 +87,29 @@ class Composition:
         """
         return Pairs(self._pair(*names) for names in self._order[:n])
 
-    def partners(self, head: HeadName, n: int = 5) -> Pairs:
-        """Pairs that compose most of those that one head belongs to.
+    def writers_into(self, reader: HeadName, n: int = 5) -> Pairs:
+        """Earlier heads that one head reads most.
 
         Args:
-            head: As writer or reader.
+            reader: The later head.
             n: How many.
 
         Returns:
-            The n best, highest first.
+            The n best pairs, highest first.
         """
-        return Pairs(self._pair(*names) for names in [names for names in self._order if head in names][:n])
+        return Pairs(self._pair(*names) for names in [names for names in self._order if names[1] == reader][:n])
+
+    def readers_of(self, writer: HeadName, n: int = 5) -> Pairs:
+        """Later heads that read one head most.
+
+        Args:
+            writer: The earlier head.
+            n: How many.
+
+        Returns:
+            The n best pairs, highest first.
+        """
+        return Pairs(self._pair(*names) for names in [names for names in self._order if names[0] == writer][:n])
 
     def percentile(self, writer: HeadName, reader: HeadName) -> float:
         """Share of all pairs that score no higher than this one.
@@ -131,6 +144,16 @@ class Composition:
         frame["rank"] = frame["score"].rank(method="min", ascending=False).astype(int)
         frame["percentile"] = 100 * frame["score"].rank(method="max", pct=True)
         return frame
+
+    def plot(self) -> Picture:
+        """Layer × layer picture; a notebook shows it, `.save("map.svg")` or `.save("map.png")` writes it.
+
+        Returns:
+            The picture.
+        """
+        from probes.circuits.composition_map import draw_composition
+
+        return draw_composition(self)
 
     def _pair(self, writer: HeadName, reader: HeadName) -> Pair:
         score = self.score(writer, reader)

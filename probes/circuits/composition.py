@@ -61,6 +61,7 @@ def composition(
     kind: str = "K",
     *,
     fold_norms: bool = True,
+    only_layer: int | None = None,
     progress: bool = False,
 ) -> Composition:
     """Composition of every head with every head of an earlier layer.
@@ -69,6 +70,7 @@ def composition(
         model: The model.
         kind: "Q", "K" or "V": the side through which the later head reads.
         fold_norms: Whether input norms, and norms behind the attention, are folded into the circuits.
+        only_layer: Leave out pairs without a head of this layer, which is faster.
         progress: Show a progress bar on standard error.
 
     Returns:
@@ -91,6 +93,8 @@ def composition(
         readers = _readers(heads, kind, fold_norms=fold_norms)
         own_norms = readers.norms().to(device)
         for earlier, writers in written.items():
+            if only_layer not in {None, earlier, layer}:
+                continue
             products = readers.norms_after(writers.to(readers.near.device)).to(device)
             scores[earlier, :, layer] = (products / own_norms).cpu()
         written[layer] = _writers(heads, fold_norms=fold_norms)

@@ -21,6 +21,11 @@ def model(request):
     return load_model(tiny_model(request.param), name=request.param)
 
 
+@pytest.fixture(scope="module")
+def three_layers():
+    return load_model(tiny_model("llama", num_hidden_layers=3), name="three layers")
+
+
 def linear_part(norm, d_model):
     """A norm as a matrix, without scale and bias; the identity where there is none."""
     if norm is None:
@@ -115,7 +120,18 @@ def test_table_ranks_every_pair(tiny_llama):
     assert frame["excess"].iloc[0] == pytest.approx(best.excess)
 
 
-def test_partners_are_pairs_with_the_head(tiny_llama):
-    partners = composition(tiny_llama).partners(HeadName(1, 2), 3)
-    assert [pair.reader for pair in partners] == [HeadName(1, 2)] * 3
-    assert partners == sorted(partners, key=lambda pair: -pair.score)
+def test_partners_are_the_best_pairs_with_the_head(tiny_llama):
+    found = composition(tiny_llama)
+    writers, readers = found.writers_into(HeadName(1, 2), 3), found.readers_of(HeadName(0, 1), 3)
+    assert [pair.reader for pair in writers] == [HeadName(1, 2)] * 3
+    assert [pair.writer for pair in readers] == [HeadName(0, 1)] * 3
+    assert writers == sorted(writers, key=lambda pair: -pair.score)
+    assert readers[0].score == float(found.scores[0, 1, 1].max())
+
+
+def test_pairs_of_one_layer_are_those_of_the_whole(three_layers):
+    whole, part = composition(three_layers).scores, composition(three_layers, only_layer=1).scores
+    assert torch.equal(part[:, :, 1].nan_to_num(), whole[:, :, 1].nan_to_num())
+    assert torch.equal(part[1].nan_to_num(), whole[1].nan_to_num())
+    assert part[0, :, 2].isnan().all()
+    assert whole[0, :, 2].isfinite().all()

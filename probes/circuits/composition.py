@@ -33,8 +33,8 @@ Kind: TypeAlias = Literal["Q", "K", "V"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-N_DRAWS = 16
-"""Pairs of random circuits that give the baseline; it varies little from one to the next."""
+N_DRAWS = 4
+"""Random circuits on each side of the baseline; it varies little from one pair to the next."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def baseline(heads: HeadWeights, kind: str) -> float:
     draw: Callable[..., Tensor] = lambda *size: torch.randn(N_DRAWS, *size, generator=generator)  # noqa: E731
     writers = _of_norm_one(_triangular(draw(d_model, d_value)) @ draw(d_value, d_model))
     readers = _Readers(draw(d_model, rank), _triangular(draw(d_model, rank)).mT[:, None])
-    return float((readers.norms_after(writers) / readers.norms()).diagonal().mean())
+    return float((readers.norms_after(writers) / readers.norms()).mean())
 
 
 def _writers(heads: HeadWeights, *, fold_norms: bool) -> Float[Tensor, "head rest d_model"]:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 
-from probes.calls import AttentionCall
+from probes.calls import StreamedCall
 from probes.errors import UnsupportedModelError
 from probes.kernels import Scoring, attend
 from probes.masks import Mask, as_truth_values, describe_mask
@@ -34,7 +34,7 @@ REFUSED_ARGUMENTS = frozenset({"position_bias"})
 class Reader(Protocol):
     """Something that wants to see every attention call of a forward pass."""
 
-    def read(self, call: AttentionCall) -> None:
+    def read(self, call: StreamedCall) -> None:
         """Take what is wanted from one call; the tensors must not be kept."""
 
 
@@ -42,7 +42,7 @@ class Reader(Protocol):
 class Editor(Protocol):
     """Something that changes z, the head outputs before W_O, while a model runs."""
 
-    def edit(self, call: AttentionCall) -> HeadOutputs:
+    def edit(self, call: StreamedCall) -> HeadOutputs:
         """New z of one call, shape (batch, head, query_pos, d_value); the call's own tensor must not be changed."""
 
 
@@ -98,14 +98,14 @@ def streaming_attention(
     scoring = Scoring(mask, bool(causal) and query.shape[2] > 1, scale, softcap, s_aux)
     output, log_sum_exp = attend(query, key, value, scoring)
     number = layer if layer is not None else -1
-    call = _edited(AttentionCall(number, query, key, value, scoring, log_sum_exp, output))
+    call = _edited(StreamedCall(number, query, key, value, scoring, log_sum_exp, output))
     reader = _reader.get()
     if reader is not None:
         reader.read(call)
     return call.output.transpose(1, 2).contiguous(), None
 
 
-def _edited(call: AttentionCall) -> AttentionCall:
+def _edited(call: StreamedCall) -> StreamedCall:
     editor = _editor.get()
     return call if editor is None else replace(call, output=editor.edit(call))
 
@@ -135,7 +135,7 @@ def reading(model: PreTrainedModel, reader: Reader) -> Iterator[None]:
 
     Args:
         model: A transformers model.
-        reader: Sees one AttentionCall a layer and forward pass.
+        reader: Sees one StreamedCall a layer and forward pass.
 
     Yields:
         Nothing; run the model inside.

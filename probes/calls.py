@@ -1,5 +1,6 @@
 """One attention call of one layer, and what can be read off it exactly without a (length × length) map."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Container
 from dataclasses import dataclass
 
@@ -29,9 +30,136 @@ KEYS_AT_ONCE = 16
 """Chosen keys of each query that are copied at a time."""
 
 
+class AttentionCall(ABC):
+    """One call of one layer's attention, as read-outs and editors see it, whichever way the engine reads the model."""
+
+    layer: int
+    """Number of the layer, counted from 0."""
+
+    scoring: Scoring
+    """What it lets queries see."""
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where the layer lies."""
+
+    @property
+    @abstractmethod
+    def n_samples(self) -> int:
+        """Samples of the pass."""
+
+    @property
+    @abstractmethod
+    def n_heads(self) -> int:
+        """Query heads."""
+
+    @property
+    @abstractmethod
+    def n_queries(self) -> int:
+        """Query positions."""
+
+    @property
+    @abstractmethod
+    def n_keys(self) -> int:
+        """Key positions."""
+
+    @property
+    @abstractmethod
+    def is_finite(self) -> bool:
+        """Whether the layer computed numbers."""
+
+    @property
+    def first_query(self) -> int:
+        """Key position of the first query: keys of a cached prefix stand before it."""
+        return self.n_keys - self.n_queries
+
+    @abstractmethod
+    def head_outputs(self) -> HeadOutputs:
+        """z, the outputs of every head before W_O, after whatever an editor made of them.
+
+        Returns:
+            Shape (batch, head, query_pos, d_value).
+
+        Raises:
+            UnsupportedModelError: this way of reading a model does not show them.
+        """
+
+    @abstractmethod
+    def probabilities(self, key_positions: KeyPositions) -> KeyProbabilities:
+        """Attention from every query to the keys chosen for it.
+
+        Args:
+            key_positions: Shape (batch, query_pos, n_keys), counted from 0; -1 where there is none.
+
+        Returns:
+            Shape (batch, head, query_pos, n_keys), from 0 to 1. Keys that the query may not see get 0, and so do
+            missing ones.
+        """
+
+    @abstractmethod
+    def attend(self, columns: Float[Tensor, "batch _kv_head key_pos n_columns"]) -> AttendedColumns:
+        """This layer's attention applied to columns in place of its values.
+
+        With an indicator of a set of keys as a column, the result is the mass on that set; with the keys' positions,
+        the mean position.
+
+        Args:
+            columns: Shape (batch, kv_head or 1, key_pos, n_columns).
+
+        Returns:
+            Shape (batch, head, query_pos, n_columns) in float32.
+        """
+
+    @abstractmethod
+    def rows(self, query_positions: QueryPositions) -> AttentionRows:
+        """Whole rows of the map, for a few queries.
+
+        Args:
+            query_positions: Shape (batch, n_rows), counted from the first query of the call; -1 where there is none.
+
+        Returns:
+            Shape (batch, head, n_rows, key_pos), from 0 to 1; missing rows are 0.
+        """
+
+    @abstractmethod
+    def block(self, queries: slice, keys: slice) -> AttentionRows:
+        """A block of the map as the scores give it, before anything is masked.
+
+        Args:
+            queries: Query positions, counted from the first query of the call; start and stop are set.
+            keys: Key positions; start and stop are set.
+
+        Returns:
+            Shape (batch, head, queries, keys); only the entries that `scoring` makes visible mean something.
+        """
+
+    @abstractmethod
+    def entropies(self) -> Float[Tensor, "batch head query_pos"]:
+        """Entropy of every row of the map.
+
+        Returns:
+            -Σ A ln A over the keys in nats, from 0 to the logarithm of the number of keys. Attention that goes to a
+            learned sink has no key and adds nothing.
+        """
+
+    def visible(self, key_positions: KeyPositions) -> Visible:
+        """Whether every query sees the keys chosen for it.
+
+        Args:
+            key_positions: Shape (batch, query_pos, n_keys); -1 where there is none.
+
+        Returns:
+            Same shape; False for missing keys.
+        """
+        sample = torch.arange(key_positions.shape[0], device=self.device)[:, None, None]
+        query_pos = torch.arange(key_positions.shape[1], device=self.device)[None, :, None]
+        return (key_positions >= 0) & self.scoring.visible(sample, query_pos, key_positions.clamp(min=0))
+
+
 @dataclass(frozen=True)
-class AttentionCall:
-    """One call of one layer's attention, with what is needed to read exact numbers off its map.
+class StreamedCall(AttentionCall):
+    """A call of our attention function, with what is needed to read exact numbers off its map.
 
     Shapes: query (batch, head, query_pos, d_head), key and value (batch, kv_head, key_pos, ...); query head h reads
     key-value head h // (n_heads / n_kv_heads). The output is z, after whatever an editor made of it.
@@ -56,54 +184,41 @@ class AttentionCall:
         return self.query.shape[1] // self.key.shape[1]
 
     @property
-    def first_query(self) -> int:
-        """Key position of the first query: keys of a cached prefix stand before it."""
-        return self.key.shape[2] - self.query.shape[2]
+    def n_samples(self) -> int:
+        """Samples of the pass."""
+        return self.query.shape[0]
+
+    @property
+    def n_heads(self) -> int:
+        """Query heads."""
+        return self.query.shape[1]
+
+    @property
+    def n_queries(self) -> int:
+        """Query positions."""
+        return self.query.shape[2]
+
+    @property
+    def n_keys(self) -> int:
+        """Key positions."""
+        return self.key.shape[2]
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether z holds numbers only."""
+        return bool(self.output.isfinite().all())
+
+    def head_outputs(self) -> HeadOutputs:
+        """The output."""
+        return self.output
 
     def probabilities(self, key_positions: KeyPositions) -> KeyProbabilities:
-        """Attention from every query to the keys chosen for it.
-
-        Args:
-            key_positions: Shape (batch, query_pos, n_keys), counted from 0; -1 where there is none.
-
-        Returns:
-            Shape (batch, head, query_pos, n_keys), from 0 to 1. Keys that the query may not see get 0, and so do
-            missing ones.
-
-        Source:
-            Our own; exact up to the rounding of the kernel's log-sum-exp.
-        """
+        """Entries at chosen keys, one dot product each; exact up to the rounding of the kernel's log-sum-exp."""
         parts = [self._entries(part) for part in key_positions.split(KEYS_AT_ONCE, dim=-1)]
         return torch.cat(parts, dim=-1)
 
-    def visible(self, key_positions: KeyPositions) -> Visible:
-        """Whether every query sees the keys chosen for it.
-
-        Args:
-            key_positions: Shape (batch, query_pos, n_keys); -1 where there is none.
-
-        Returns:
-            Same shape; False for missing keys.
-        """
-        sample = torch.arange(key_positions.shape[0], device=self.device)[:, None, None]
-        query_pos = torch.arange(key_positions.shape[1], device=self.device)[None, :, None]
-        return (key_positions >= 0) & self.scoring.visible(sample, query_pos, key_positions.clamp(min=0))
-
     def attend(self, columns: Float[Tensor, "batch _kv_head key_pos n_columns"]) -> AttendedColumns:
-        """This layer's attention applied to columns in place of its values.
-
-        With an indicator of a set of keys as a column, the result is the mass on that set; with the keys' positions,
-        the mean position.
-
-        Args:
-            columns: Shape (batch, kv_head or 1, key_pos, n_columns).
-
-        Returns:
-            Shape (batch, head, query_pos, n_columns) in float32.
-
-        Source:
-            Our own; exact up to rounding.
-        """
+        """Attention applied to columns by the kernel, as many at once as a head is wide; exact up to rounding."""
         query, key = self.query.float(), self.key.float()
         parts = []
         for part in columns.float().split(query.shape[-1], dim=-1):
@@ -114,14 +229,7 @@ class AttentionCall:
         return torch.cat(parts, dim=-1)
 
     def rows(self, query_positions: QueryPositions) -> AttentionRows:
-        """Whole rows of the map, for a few queries.
-
-        Args:
-            query_positions: Shape (batch, n_rows), counted from the first query of the call; -1 where there is none.
-
-        Returns:
-            Shape (batch, head, n_rows, key_pos), from 0 to 1; missing rows are 0.
-        """
+        """Whole rows: the scores of a few queries, and their log-sum-exp."""
         at = query_positions.clamp(min=0)
         chosen = at[:, None, :, None].expand(-1, self.query.shape[1], -1, self.query.shape[3])
         scores = kernels.block_scores(self.query.gather(2, chosen), self.key, self.scoring)
@@ -131,16 +239,13 @@ class AttentionCall:
         seen = self.scoring.visible(sample, at[:, :, None], key_pos) & (query_positions >= 0)[:, :, None]
         return torch.where(seen[:, None], torch.exp(scores - log_sum_exp), torch.zeros_like(scores))
 
+    def block(self, queries: slice, keys: slice) -> AttentionRows:
+        """A block of the map out of the scores of its queries and keys."""
+        scores = kernels.block_scores(self.query[:, :, queries], self.key[:, :, keys], self.scoring)
+        return torch.exp(scores - self.log_sum_exp[:, :, queries, None])
+
     def entropies(self) -> Float[Tensor, "batch head query_pos"]:
-        """Entropy of every row of the map.
-
-        Returns:
-            -Σ A ln A over the keys in nats, from 0 to the logarithm of the number of keys. Attention that goes to a
-            learned sink has no key and adds nothing.
-
-        Source:
-            Our own: the log-sum-exp minus the expected score; rows in blocks where scores are capped.
-        """
+        """The log-sum-exp minus the expected score; rows in blocks where scores are capped."""
         if not self.scoring.is_linear:
             return self._entropies_of_rows()
         expected = (self.query.float() * self.attend(self.key)).sum(-1) * self.scoring.scale

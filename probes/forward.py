@@ -9,7 +9,6 @@ from rich.progress import Progress
 from torch import Tensor
 
 from probes.adapters.base import ProbedModel
-from probes.attention import reading
 from probes.calls import AttentionCall, check_layer
 from probes.errors import NotEnoughMemoryError, UnsupportedModelError
 from probes.inputs import TokenBatch
@@ -47,7 +46,7 @@ class PassReader:
             UnsupportedModelError: the layer has no number, calls attention twice, or its attention is not a number.
         """
         check_layer(call, seen=self.by_layer)
-        if not call.output.isfinite().all():
+        if not call.is_finite:
             raise UnsupportedModelError(f"layer {call.layer}: attention is not a number; try a wider number format")
         taken: dict[int, Tensor] = {}
         for numbers in _that_share_work(self._read_outs):
@@ -166,7 +165,7 @@ def _read_chunk(
     of_layers = [read_out.part(chunk) for read_out in read_outs if isinstance(read_out, ReadOut)]
     of_residual = [read_out.part(chunk) for read_out in read_outs if isinstance(read_out, FinalReadOut)]
     reader = PassReader(of_layers)
-    with reading(model.module, reader), _final_residual(model, is_wanted=bool(of_residual)) as residual:
+    with model.reading(reader), _final_residual(model, is_wanted=bool(of_residual)) as residual:
         model.read(batch.tokens[chunk], None if batch.lengths is None else batch.is_real[chunk])
     if residual and not residual[0].isfinite().all():
         raise UnsupportedModelError("the final residual is not a number; try a wider number format")

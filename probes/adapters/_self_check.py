@@ -11,9 +11,9 @@ from probes.adapters._failures import first_line
 from probes.adapters.base import backbone
 from probes.adapters.shape import ModelShape
 from probes.attention import attention_implementation, reading
-from probes.calls import AttentionCall, check_layer
-from probes.errors import ProbeError, SelfCheckError, UnsupportedModelError
-from probes.shapes import AttentionPattern, Tokens
+from probes.calls import StreamedCall, check_layer
+from probes.errors import OutsideInterfaceError, ProbeError, SelfCheckError, UnsupportedModelError
+from probes.shapes import AttentionPattern
 
 LENGTH = 12
 """Positions of the inputs that the check reads."""
@@ -30,14 +30,14 @@ class PatternReader:
 
     def __init__(self) -> None:
         self.patterns: dict[int, AttentionPattern] = {}
-        self.calls: list[AttentionCall] = []
+        self.calls: list[StreamedCall] = []
 
     @property
     def is_causal(self) -> bool:
         """Whether no query attends to a later key."""
         return all(float(pattern.triu(1).max()) == 0 for pattern in self.patterns.values())
 
-    def read(self, call: AttentionCall) -> None:
+    def read(self, call: StreamedCall) -> None:
         """Ask for every key of every query.
 
         Args:
@@ -63,18 +63,14 @@ def check(model: PreTrainedModel) -> ModelShape:
         The sizes, read off its attention calls.
 
     Raises:
-        UnsupportedModelError: a layer never calls the attention interface, or layers differ in their heads.
+        OutsideInterfaceError: a layer does not call the attention interface, or in a way that we do not compute.
+        UnsupportedModelError: layers differ in their heads, or the model computes no numbers.
         SelfCheckError: streamed and eager attention disagree, or rows do not sum to one.
     """
     config = model.config.get_text_config()
-    n_ctx = getattr(config, "max_position_embeddings", None)
-    generator = torch.Generator().manual_seed(0)
-    tokens = torch.randint(config.vocab_size, (2, min(LENGTH, n_ctx or LENGTH)), generator=generator)
-    whole = torch.ones_like(tokens)
-    padded = whole.clone()
-    padded[1, 0] = 0
-    for attention_mask in (whole, padded):
-        reader = _check_on(model, tokens, attention_mask, config.num_hidden_layers)
+    _refuse_no_interface(model, config.num_hidden_layers)
+    for inputs in short_inputs(model):
+        reader = _check_on(model, inputs, config.num_hidden_layers)
     call = reader.calls[0]
     return ModelShape(
         n_layers=config.num_hidden_layers,
@@ -83,32 +79,63 @@ def check(model: PreTrainedModel) -> ModelShape:
         d_model=config.hidden_size,
         d_head=call.query.shape[3],
         d_vocab=config.vocab_size,
-        n_ctx=n_ctx,
+        n_ctx=context_length(model),
         is_causal=reader.is_causal,
         attention_layers=tuple(sorted(reader.patterns)),
     )
 
 
-def _check_on(model: PreTrainedModel, tokens: Tokens, attention_mask: Tensor, n_layers: int) -> PatternReader:
-    """Compare both ways on one input; what was streamed is handed back for its sizes."""
+def context_length(model: PreTrainedModel) -> int | None:
+    """Most positions that a model is made for; None where its configuration does not say."""
+    return getattr(model.config.get_text_config(), "max_position_embeddings", None)
+
+
+def short_inputs(model: PreTrainedModel) -> list[dict[str, Tensor]]:
+    """What the check reads: random tokens, then the same with one position of padding.
+
+    Args:
+        model: The model.
+
+    Returns:
+        Arguments of the model, on its device.
+    """
+    generator = torch.Generator().manual_seed(0)
+    length = min(LENGTH, context_length(model) or LENGTH)
+    tokens = torch.randint(model.config.get_text_config().vocab_size, (2, length), generator=generator)
+    whole = torch.ones_like(tokens)
+    padded = whole.clone()
+    padded[1, 0] = 0
     device = model.get_input_embeddings().weight.device
-    inputs = {"input_ids": tokens.to(device), "attention_mask": attention_mask.to(device)}
+    return [{"input_ids": tokens.to(device), "attention_mask": mask.to(device)} for mask in (whole, padded)]
+
+
+def _check_on(model: PreTrainedModel, inputs: dict[str, Tensor], n_layers: int) -> PatternReader:
+    """Compare both ways on one input; what was streamed is handed back for its sizes."""
     reader = PatternReader()
     with reading(model, reader):
         streamed = _streamed(model, inputs)
     _refuse_missing_layers(model, reader, n_layers)
     with attention_implementation(model, "eager"), torch.no_grad():
         output = backbone(model)(**inputs, output_attentions=True)
-    is_real = attention_mask.bool()
-    _refuse_no_numbers(model, output.last_hidden_state[is_real.to(device)])
+    is_real = inputs["attention_mask"].bool()
+    refuse_no_numbers(model, output.last_hidden_state[is_real])
+    is_real = is_real.cpu()
     for call, pattern in zip(reader.calls, _maps_of_calls(output.attentions, reader.calls), strict=True):
         _compare(model, call, reader.patterns[call.layer], pattern.float().cpu(), is_real)
-    _compare_outputs(streamed, output.last_hidden_state.float().cpu(), is_real, _tolerance(reader.calls))
+    compare_outputs(streamed, output.last_hidden_state.float().cpu(), is_real, _tolerance(reader.calls))
     return reader
 
 
-def _refuse_no_numbers(model: PreTrainedModel, residual: Tensor) -> None:
-    """Refuse a model whose output or logits are not finite; residual has shape (row, d_model)."""
+def refuse_no_numbers(model: PreTrainedModel, residual: Tensor) -> None:
+    """Refuse a model whose output or logits are not finite.
+
+    Args:
+        model: The model.
+        residual: What its layers gave at real tokens, shape (row, d_model).
+
+    Raises:
+        UnsupportedModelError: some values are not numbers.
+    """
     head = model.get_output_embeddings()
     with torch.no_grad():
         fits = head is not None and head.weight.shape[-1] == residual.shape[-1]  # some have a layer in between
@@ -125,15 +152,17 @@ def _streamed(model: PreTrainedModel, inputs: dict[str, Tensor]) -> Tensor:
     """What the layers give on our attention function, shape (batch, pos, d_model)."""
     try:
         states: Tensor = backbone(model)(**inputs).last_hidden_state
+    except UnsupportedModelError as error:
+        raise OutsideInterfaceError(str(error)) from error
     except (ProbeError, torch.OutOfMemoryError):
         raise
     except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
         kind = type(model).__name__
-        raise UnsupportedModelError(f"{kind} does not run on our attention function: {first_line(error)}") from error
+        raise OutsideInterfaceError(f"{kind} does not run on our attention function: {first_line(error)}") from error
     return states.float().cpu()
 
 
-def _maps_of_calls(maps: Sequence[Tensor | None], calls: Sequence[AttentionCall]) -> list[Tensor]:
+def _maps_of_calls(maps: Sequence[Tensor | None], calls: Sequence[StreamedCall]) -> list[Tensor]:
     """The map of every call; layers of another kind may hand out something too, where a map would stand."""
     present = [pattern for pattern in maps if pattern is not None]
     return [present[call.layer] for call in calls] if len(present) > len(calls) else present
@@ -145,15 +174,36 @@ def _refuse_missing_layers(model: PreTrainedModel, reader: PatternReader, n_laye
         raise UnsupportedModelError(
             f"{type(model).__name__}: layers differ in their number of heads; not supported yet"
         )
-    kinds = getattr(model.config.get_text_config(), "layer_types", None) or ["full_attention"] * n_layers
-    wanted = {layer for layer, kind in enumerate(kinds) if kind in SOFTMAX_LAYERS}
-    missing = sorted(wanted - reader.patterns.keys()) or ([] if reader.patterns else [0])
+    missing = sorted(set(softmax_layers(model)) - reader.patterns.keys()) or ([] if reader.patterns else [0])
     if missing:
-        kind = type(model).__name__
-        raise UnsupportedModelError(
-            f"{kind}: {_layer_name(model, missing[0])} does not call the attention interface of transformers "
-            f"({len(missing)} of {n_layers} layers do not), so its heads cannot be read"
-        )
+        raise _outside(model, missing, n_layers)
+
+
+def softmax_layers(model: PreTrainedModel) -> tuple[int, ...]:
+    """Layers that have softmax attention, as far as the configuration says; all where it says nothing.
+
+    Args:
+        model: The model.
+
+    Returns:
+        Their numbers.
+    """
+    config = model.config.get_text_config()
+    kinds = getattr(config, "layer_types", None) or ["full_attention"] * config.num_hidden_layers
+    return tuple(layer for layer, kind in enumerate(kinds) if kind in SOFTMAX_LAYERS)
+
+
+def _refuse_no_interface(model: PreTrainedModel, n_layers: int) -> None:
+    """Refuse a model of which transformers itself says so; asking it to switch would only print a warning."""
+    if not model._can_set_attn_implementation():
+        raise _outside(model, list(range(n_layers)), n_layers)
+
+
+def _outside(model: PreTrainedModel, missing: Sequence[int], n_layers: int) -> OutsideInterfaceError:
+    return OutsideInterfaceError(
+        f"{type(model).__name__}: {_layer_name(model, missing[0])} does not call the attention interface of "
+        f"transformers ({len(missing)} of {n_layers} layers do not), so its heads cannot be read"
+    )
 
 
 def _layer_name(model: PreTrainedModel, layer: int) -> str:
@@ -165,7 +215,7 @@ def _layer_name(model: PreTrainedModel, layer: int) -> str:
     return f"layer {layer}"
 
 
-def _tolerance(calls: Sequence[AttentionCall]) -> float:
+def _tolerance(calls: Sequence[StreamedCall]) -> float:
     """What rounding may do: scores of a hundred nats are rounded a hundred times as coarsely as those of one."""
     dtype = calls[0].query.dtype
     largest = max(float(call.log_sum_exp[call.log_sum_exp.isfinite()].abs().max()) for call in calls)
@@ -173,7 +223,7 @@ def _tolerance(calls: Sequence[AttentionCall]) -> float:
 
 
 def _compare(
-    model: PreTrainedModel, call: AttentionCall, streamed: AttentionPattern, eager: AttentionPattern, is_real: Tensor
+    model: PreTrainedModel, call: StreamedCall, streamed: AttentionPattern, eager: AttentionPattern, is_real: Tensor
 ) -> None:
     where = f"{type(model).__name__} layer {call.layer}"
     rows = is_real[:, None, :, None]
@@ -188,8 +238,19 @@ def _compare(
         raise SelfCheckError(f"{where}: rows of attention sum to one only within {off_one:.2g}")
 
 
-def _compare_outputs(streamed: Tensor, eager: Tensor, is_real: Tensor, tolerance: float) -> None:
-    scale = float(eager.abs().max().clamp(min=1))
-    difference = float(((streamed - eager) * is_real[:, :, None]).abs().max())
+def compare_outputs(ours: Tensor, theirs: Tensor, is_real: Tensor, tolerance: float) -> None:
+    """Refuse to read a model in a way that changes what it computes.
+
+    Args:
+        ours: What its layers gave while they were read, shape (batch, pos, d_model).
+        theirs: What they give otherwise.
+        is_real: False at padding, shape (batch, pos).
+        tolerance: What rounding may do to attention; outputs may differ by 100 times as much of their largest value.
+
+    Raises:
+        SelfCheckError: they differ.
+    """
+    scale = float(theirs.abs().max().clamp(min=1))
+    difference = float(((ours - theirs) * is_real[:, :, None]).abs().max())
     if not difference <= 100 * tolerance * scale:
-        raise SelfCheckError(f"the streaming engine changes the model's output by {difference:.2g}")
+        raise SelfCheckError(f"reading the model's attention changes its output by {difference:.2g}")

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from probes.adapters._projections import Projections, projections
 from probes.adapters.shape import ModelShape
 from probes.attention import reading
-from probes.calls import AttentionCall
+from probes.calls import StreamedCall
 from probes.circuits import HeadWeights, ModelWeights, Norm
 from probes.errors import SelfCheckError, UnsupportedModelError
 
@@ -30,9 +30,9 @@ class Trace:
 
     inputs: dict[nn.Module, Tensor] = field(default_factory=dict)
     outputs: dict[nn.Module, Tensor] = field(default_factory=dict)
-    calls: dict[int, AttentionCall] = field(default_factory=dict)
+    calls: dict[int, StreamedCall] = field(default_factory=dict)
 
-    def read(self, call: AttentionCall) -> None:
+    def read(self, call: StreamedCall) -> None:
         """Keep one attention call; the input is short."""
         self.calls[call.layer] = call
 
@@ -56,12 +56,13 @@ def _is_same(one: Tensor | None, other: Tensor) -> bool:
     return one is not None and one.data_ptr() == other.data_ptr() and one.numel() == other.numel()
 
 
-def read_weights(model: PreTrainedModel, shape: ModelShape) -> ModelWeights:
+def read_weights(model: PreTrainedModel, shape: ModelShape, *, is_streamed: bool = True) -> ModelWeights:
     """Weights of a model by head.
 
     Args:
         model: A transformers decoder.
         shape: Its sizes.
+        is_streamed: Whether it calls our attention function; if not, only what stands outside its heads is read.
 
     Returns:
         The weights; every layer was checked.
@@ -76,7 +77,7 @@ def read_weights(model: PreTrainedModel, shape: ModelShape) -> ModelWeights:
     if getattr(model.config, "residual_multiplier", 1.0) != 1.0:
         raise UnsupportedModelError(f"{kind} scales what its layers add to the residual stream; not supported yet")
     tokens = torch.randint(shape.d_vocab, (1, LENGTH), generator=torch.Generator().manual_seed(0))
-    with _traced(model) as trace:
+    with _traced(model, is_streamed=is_streamed) as trace:
         logits = model(tokens.to(model.get_input_embeddings().weight.device), use_cache=False).logits.float()
     blocks = _blocks(model, shape)
     outside = [module for module in _norms(model) if not any(module in set(block.modules()) for block in blocks)]
@@ -87,7 +88,7 @@ def read_weights(model: PreTrainedModel, shape: ModelShape) -> ModelWeights:
         number: _attention_of(block, number, trace) for number, block in enumerate(blocks) if number in trace.calls
     }
     norms = {number: _norms_around(attention, blocks[number], trace) for number, attention in layers.items()}
-    head_weights = partial(_head_weights, layers, norms, shape)
+    head_weights = partial(_head_weights, layers, norms, shape) if is_streamed else partial(_refuse_heads, kind)
     for number in layers:
         _check_layer(kind, number, head_weights(number), layers[number], trace)
     final_norm = Norm.of(final, shape.d_model)
@@ -103,13 +104,13 @@ def read_weights(model: PreTrainedModel, shape: ModelShape) -> ModelWeights:
 
 
 @contextmanager
-def _traced(model: PreTrainedModel) -> Iterator[Trace]:
+def _traced(model: PreTrainedModel, *, is_streamed: bool) -> Iterator[Trace]:
     trace = Trace()
     with ExitStack() as stack:
         for module in model.modules():
             handle = module.register_forward_hook(trace.hook, with_kwargs=True)
             stack.callback(handle.remove)
-        stack.enter_context(reading(model, trace))
+        stack.enter_context(reading(model, trace) if is_streamed else torch.no_grad())
         yield trace
 
 
@@ -158,6 +159,13 @@ def _head_weights(
         b_O=W_O.new_zeros(W_O.shape[1]).float() if b_O is None else b_O.float(),
         input_norm=before,
         output_norm=after,
+    )
+
+
+def _refuse_heads(kind: str, number: int) -> HeadWeights:
+    raise UnsupportedModelError(
+        f"{kind} does not use the attention interface of transformers, so the weights of its heads (layer {number}) "
+        "cannot be told apart"
     )
 
 

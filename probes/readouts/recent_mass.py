@@ -27,17 +27,16 @@ class RecentMass(ReadOut):
         Returns:
             Shape (batch, head), from 0 to 1; not a number for a sample in which no query counts.
         """
-        starts = range(0, call.query.shape[2], kernels.BLOCK)
+        starts = range(0, call.n_queries, kernels.BLOCK)
         return mean_over(self.queries, torch.cat([self._masses(call, start) for start in starts], dim=2))
 
     def _masses(self, call: AttentionCall, start: int) -> Tensor:
         """Masses of a block of queries, shape (batch, head, queries)."""
-        stop = min(start + kernels.BLOCK, call.query.shape[2])
+        stop = min(start + kernels.BLOCK, call.n_queries)
         first = max(0, start + call.first_query - self.n_recent + 1)
         last = stop + call.first_query
-        scores = kernels.block_scores(call.query[:, :, start:stop], call.key[:, :, first:last], call.scoring)
-        entries = torch.exp(scores - call.log_sum_exp[:, :, start:stop, None])
-        sample = torch.arange(call.query.shape[0], device=call.device)[:, None, None]
+        entries = call.block(slice(start, stop), slice(first, last))
+        sample = torch.arange(call.n_samples, device=call.device)[:, None, None]
         query_pos = torch.arange(start, stop, device=call.device)[None, :, None]
         key_pos = torch.arange(first, last, device=call.device)[None, None]
         steps_back = query_pos + call.first_query - key_pos

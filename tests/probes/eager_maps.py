@@ -6,6 +6,7 @@ import torch
 
 from probes.adapters.base import backbone
 from probes.attention import attention_implementation
+from probes.module_hooks import eager_attention
 from probes.readouts.distance import Distance
 from probes.readouts.entropy import Entropy
 from probes.readouts.even_attention import EvenAttention
@@ -18,7 +19,9 @@ from probes.readouts.top_keys import TopKeys
 
 def eager_maps(model, tokens, attention_mask=None):
     """Maps of a probed model, shape (sample, layer with softmax attention, head, query_pos, key_pos)."""
-    with attention_implementation(model.module, "eager"), torch.no_grad():
+    is_streamed = model.map_sources is None
+    eager = attention_implementation(model.module, "eager") if is_streamed else eager_attention(model.module)
+    with eager, torch.no_grad():
         output = backbone(model.module)(tokens, attention_mask=attention_mask, output_attentions=True)
     present = [one for one in output.attentions if one is not None]
     layers = model.shape.attention_layers

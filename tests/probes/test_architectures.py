@@ -16,7 +16,6 @@ import transformers
 
 from probes import detectors, load_model
 from probes.adapters.base import backbone
-from probes.attention import reading
 from probes.detectors.base import KeyDetector, PassDetector
 from probes.errors import UnsupportedModelError
 from probes.forward import PassReader
@@ -138,7 +137,7 @@ def test_read_outs_with_left_padding_equal_those_of_eager_maps(model):
         for name, read_out in detector.read_outs(batch).items()
     }
     reader = PassReader(list(named.values()))
-    with reading(model.module, reader):
+    with model.reading(reader):
         backbone(model.module)(batch.tokens, attention_mask=attention_mask)
     maps = eager_maps(model, batch.tokens, attention_mask)
     for number, (name, read_out) in enumerate(named.items()):

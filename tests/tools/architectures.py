@@ -28,12 +28,23 @@ hide: [navigation]
 
 HeadAtlas has no code for single architectures: it hands transformers an attention function of its own, and every model
 written against that interface can be read. The table is made by loading a tiny random model of each architecture with
-transformers {version}. *Supported* means that its streamed attention equals its eager maps, with and without padding,
-and that tests compare every pattern detector with those maps to within 1e-5. *Refused* means a clear error on loading,
-and never a wrong number; no fallback exists for these yet. A model of an architecture that is not listed may well work:
-it proves itself when it is loaded.
+transformers {version}.
 
-{n_supported} supported, {n_refused} refused.
+- *Streamed* means that its attention is read while a fused kernel runs, without attention maps, and equals its eager
+  maps, with and without padding.
+- *Fallback* means that the model does not use that interface, but its modules hand out attention maps: hooks reduce
+  each map as soon as it is there, so that the map of one layer is all that exists. It costs eager attention, and memory
+  that grows with the square of the length. Where the heads look can be read; their outputs and weights cannot, so
+  detectors of direct effects and weights, and interventions, are refused for these models. The heads of `diffllama` are
+  read before its layers subtract the outputs of one half of the heads from those of the other.
+- *Refused* means a clear error on loading, and never a wrong number. Sequence-to-sequence models are refused too: their
+  heads are of three kinds (encoder, decoder, between both), and a record holds one table of heads.
+
+For both of the first two, tests compare every pattern detector with whole eager maps to within 1e-5. Which way a model
+was read is chosen on loading and stands in the record of every run. A model of an architecture that is not listed may
+well work: it proves itself when it is loaded.
+
+{n_streamed} streamed, {n_fallback} by fallback, {n_refused} refused.
 """
 
 
@@ -50,20 +61,35 @@ def outcomes():
 
 def page(found):
     """The whole page."""
-    supported = {name: model for name, model in found.items() if not isinstance(model, UnsupportedModelError)}
-    refused = {name: error for name, error in found.items() if name not in supported}
-    header = HEADER.format(version=transformers.__version__, n_supported=len(supported), n_refused=len(refused))
+    refused = {name: error for name, error in found.items() if isinstance(error, UnsupportedModelError)}
+    models = {name: model for name, model in found.items() if name not in refused}
+    streamed = {name: model for name, model in models.items() if model.map_sources is None}
+    fallback = {name: model for name, model in models.items() if name not in streamed}
+    header = HEADER.format(
+        version=transformers.__version__,
+        n_streamed=len(streamed),
+        n_fallback=len(fallback),
+        n_refused=len(refused),
+    )
     rows = [
-        f"| `{name}` | {kind(model)} | {', '.join(features(model)) or 'none'} |" for name, model in supported.items()
+        f"| `{name}` | {kind(model)} | {', '.join(features(model)) or 'none'} |" for name, model in streamed.items()
+    ]
+    hooked = [
+        f"| `{name}` | {kind(model)} | `{type(model.map_sources[0].module).__name__}` |"
+        for name, model in fallback.items()
     ]
     reasons = [f"| `{name}` | {error} |" for name, error in refused.items()]
     return "\n".join(
         [
             header,
-            "## Supported { #supported }\n",
+            "## Streamed { #streamed }\n",
             "| Architecture | Kind | What its attention has besides softmax |",
             "| --- | --- | --- |",
             *rows,
+            "\n## Fallback { #fallback }\n",
+            "| Architecture | Kind | Module that hands out the map |",
+            "| --- | --- | --- |",
+            *hooked,
             "\n## Refused { #refused }\n",
             "| Architecture | Error |",
             "| --- | --- |",

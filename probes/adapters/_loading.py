@@ -298,6 +298,11 @@ def _hash_files(files: Iterable[Path], *, with_names: bool = True) -> str:
 def _hash_parameters(module: PreTrainedModel) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
+        if tensor.is_meta:
+            raise UnsupportedModelError(
+                f"{type(module).__name__}: the weights are not in memory ({name} was offloaded), so nothing would say "
+                "which model was measured; load it with a device_map that keeps them on devices"
+            )
         digest.update(name.encode() + b"\0")
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

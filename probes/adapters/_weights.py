@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,8 @@ from probes.errors import SelfCheckError, UnsupportedModelError
 
 LENGTH = 5
 """Positions of the input on which the weights are proved."""
+
+Weights = TypeVar("Weights")
 
 TOLERANCES = {torch.bfloat16: 5e-2, torch.float16: 1e-2}
 """Largest relative difference by number format; 1e-4 otherwise."""
@@ -88,11 +90,12 @@ def read_weights(model: PreTrainedModel, shape: ModelShape, *, is_streamed: bool
         number: _attention_of(block, number, trace) for number, block in enumerate(blocks) if number in trace.calls
     }
     norms = {number: _norms_around(attention, blocks[number], trace) for number, attention in layers.items()}
-    head_weights = partial(_head_weights, layers, norms, shape) if is_streamed else partial(_refuse_heads, kind)
+    place = model.get_output_embeddings().weight.device
+    head_weights = partial(_head_weights, layers, norms, shape, place) if is_streamed else partial(_refuse_heads, kind)
     for number in layers:
         _check_layer(kind, number, head_weights(number), layers[number], trace)
-    final_norm = Norm.of(final, shape.d_model)
-    W_U = _unembedding(model, final_norm(trace.inputs[final].float()), logits)
+    final_norm = _placed(Norm.of(final, shape.d_model), place)
+    W_U = _unembedding(model, final_norm(trace.inputs[final].to(place).float()), logits.to(place))
     return ModelWeights(
         layer=head_weights,
         W_E=model.get_input_embeddings().weight.detach(),
@@ -145,13 +148,14 @@ def _head_weights(
     layers: dict[int, nn.Module],
     norms: dict[int, tuple[nn.Module | None, nn.Module | None]],
     shape: ModelShape,
+    place: torch.device,
     number: int,
 ) -> HeadWeights:
-    """Weights of one layer by head."""
+    """Weights of one layer by head, where the unembedding lies."""
     parts: Projections = projections(layers[number], shape)
     W_O, b_O = parts.output
     before, after = (None if norm is None else Norm.of(norm, shape.d_model) for norm in norms[number])
-    return HeadWeights(
+    weights = HeadWeights(
         *_by_head(*parts.query, shape.n_heads),
         *_by_head(*parts.key, shape.n_key_value_heads),
         *_by_head(*parts.value, shape.n_key_value_heads),
@@ -160,6 +164,15 @@ def _head_weights(
         input_norm=before,
         output_norm=after,
     )
+    return _placed(weights, place)
+
+
+def _placed(weights: Weights, place: torch.device) -> Weights:
+    """The same weights with all their tensors on one device: the layers of a sharded model lie on several."""
+    values = {field.name: getattr(weights, field.name) for field in fields(weights)}  # type: ignore[arg-type]
+    moved = {name: value.to(place) for name, value in values.items() if isinstance(value, Tensor)}
+    norms = {name: _placed(value, place) for name, value in values.items() if isinstance(value, Norm)}
+    return replace(weights, **moved, **norms)  # type: ignore[type-var]
 
 
 def _refuse_heads(kind: str, number: int) -> HeadWeights:
@@ -176,11 +189,12 @@ def _by_head(weight: Tensor, bias: Tensor | None, n_heads: int) -> tuple[Tensor,
 
 
 def _check_layer(kind: str, number: int, weights: HeadWeights, attention: nn.Module, trace: Trace) -> None:
-    call, given = trace.calls[number], trace.inputs[attention].float()
-    made = trace.outputs[attention].float()
+    call, place = trace.calls[number], weights.W_O.device
+    seen = (trace.inputs[attention], call.value, call.output, trace.outputs[attention])
+    given, value, z, made = (tensor.to(place).float() for tensor in seen)
     values = given[:, None] @ weights.W_V + weights.b_V[:, None]
-    outputs = (call.output.float() @ weights.W_O).sum(1) + weights.b_O
-    for what, ours, theirs in (("values", values, call.value.float()), ("head outputs", outputs, made)):
+    outputs = (z @ weights.W_O).sum(1) + weights.b_O
+    for what, ours, theirs in (("values", values, value), ("head outputs", outputs, made)):
         _compare(f"{kind} layer {number}: {what}", ours, theirs, call.query.dtype)
 
 

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from probes import cuda_kernels
 from probes.masks import Mask, visible_pairs
 from probes.shapes import HeadOutputs, Keys, LogSumExp, Queries, Values
 
@@ -72,6 +73,10 @@ def attend(query: Queries, key: Keys, value: Values, scoring: Scoring) -> tuple[
     Source:
         Our own; exact up to rounding.
     """
+    if scoring.is_plain and query.device.type == "cuda":
+        found = cuda_kernels.attend(query, key, value, is_causal=scoring.is_causal, scale=scoring.scale)
+        if found is not None:
+            return found
     fits = query.device.type == "cpu" and query.shape[-1] == value.shape[-1] and query.dtype in FUSED_DTYPES
     return fused(query, key, value, scoring) if fits and scoring.is_plain else blockwise(query, key, value, scoring)
 

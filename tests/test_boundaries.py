@@ -36,7 +36,7 @@ def imported_by(statement):
 
 ORDER = [
     {"shapes", "errors", "standard"},
-    {"masks", "inputs", "statistics", "circuits"},
+    {"masks", "inputs", "statistics", "circuits", "cuda_kernels"},
     {"kernels"},
     {"calls"},
     {"attention", "mapped_calls", "readouts"},

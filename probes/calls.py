@@ -6,13 +6,11 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import pad
 
 from probes import kernels
 from probes.errors import UnsupportedModelError
 from probes.kernels import Scoring
 from probes.shapes import (
-    AttendedColumns,
     AttentionRows,
     HeadOutputs,
     KeyPositions,
@@ -42,7 +40,9 @@ class AttentionCall:
     key: Keys
     value: Values
     scoring: Scoring
-    log_sum_exp: LogSumExp
+    log_sum_exp: LogSumExp | None
+    """None if the blocks of the map were visited instead."""
+
     output: HeadOutputs
 
     @property
@@ -73,7 +73,8 @@ class AttentionCall:
         Source:
             Our own; exact up to the rounding of the kernel's log-sum-exp.
         """
-        parts = [self._entries(part) for part in key_positions.split(KEYS_AT_ONCE, dim=-1)]
+        assert self.log_sum_exp is not None, "the blocks were visited; ask them"
+        parts = [self._entries(part, self.log_sum_exp) for part in key_positions.split(KEYS_AT_ONCE, dim=-1)]
         return torch.cat(parts, dim=-1)
 
     def visible(self, key_positions: KeyPositions) -> Visible:
@@ -89,30 +90,6 @@ class AttentionCall:
         query_pos = torch.arange(key_positions.shape[1], device=self.device)[None, :, None]
         return (key_positions >= 0) & self.scoring.visible(sample, query_pos, key_positions.clamp(min=0))
 
-    def attend(self, columns: Float[Tensor, "batch _kv_head key_pos n_columns"]) -> AttendedColumns:
-        """This layer's attention applied to columns in place of its values.
-
-        With an indicator of a set of keys as a column, the result is the mass on that set; with the keys' positions,
-        the mean position.
-
-        Args:
-            columns: Shape (batch, kv_head or 1, key_pos, n_columns).
-
-        Returns:
-            Shape (batch, head, query_pos, n_columns) in float32.
-
-        Source:
-            Our own; exact up to rounding.
-        """
-        query, key = self.query.float(), self.key.float()
-        parts = []
-        for part in columns.float().split(query.shape[-1], dim=-1):
-            width = part.shape[-1]
-            values = pad(part, (0, query.shape[-1] - width)) if self.scoring.is_plain else part
-            values = values.expand(-1, key.shape[1], -1, -1)
-            parts.append(kernels.attend(query, key, values, self.scoring)[0][..., :width])
-        return torch.cat(parts, dim=-1)
-
     def rows(self, query_positions: QueryPositions) -> AttentionRows:
         """Whole rows of the map, for a few queries.
 
@@ -125,38 +102,17 @@ class AttentionCall:
         at = query_positions.clamp(min=0)
         chosen = at[:, None, :, None].expand(-1, self.query.shape[1], -1, self.query.shape[3])
         scores = kernels.block_scores(self.query.gather(2, chosen), self.key, self.scoring)
-        log_sum_exp = self.log_sum_exp.gather(2, chosen[..., 0])[..., None]
         sample = torch.arange(at.shape[0], device=self.device)[:, None, None]
         key_pos = torch.arange(self.key.shape[2], device=self.device)[None, None]
         seen = self.scoring.visible(sample, at[:, :, None], key_pos) & (query_positions >= 0)[:, :, None]
-        return torch.where(seen[:, None], torch.exp(scores - log_sum_exp), torch.zeros_like(scores))
+        return kernels.softmax_of_visible(scores, seen[:, None], self.scoring.sink)
 
-    def entropies(self) -> Float[Tensor, "batch head query_pos"]:
-        """Entropy of every row of the map.
-
-        Returns:
-            -Σ A ln A over the keys in nats, from 0 to the logarithm of the number of keys. Attention that goes to a
-            learned sink has no key and adds nothing.
-
-        Source:
-            Our own: the log-sum-exp minus the expected score; rows in blocks where scores are capped.
-        """
-        if not self.scoring.is_linear:
-            return self._entropies_of_rows()
-        expected = (self.query.float() * self.attend(self.key)).sum(-1) * self.scoring.scale
-        return torch.where(self.log_sum_exp.isfinite(), (self.log_sum_exp - expected).clamp(min=0), 0.0)
-
-    def _entropies_of_rows(self) -> Tensor:
-        every_query = torch.arange(self.query.shape[2], device=self.device).expand(self.query.shape[0], -1)
-        blocks = every_query.split(kernels.BLOCK, dim=1)
-        return torch.cat([torch.special.entr(self.rows(block)).sum(-1) for block in blocks], dim=-1)
-
-    def _entries(self, key_pos: KeyPositions) -> KeyProbabilities:
+    def _entries(self, key_pos: KeyPositions, log_sum_exp: LogSumExp) -> KeyProbabilities:
         query = self.query.unflatten(1, (-1, self.n_groups)).transpose(2, 3)
         keys = self._keys_at(key_pos.clamp(min=0)).float()
         scores = self.scoring.cap(torch.matmul(query.float(), keys.transpose(-1, -2)) * self.scoring.scale)
         scores = scores.permute(0, 1, 3, 2, 4).flatten(1, 2)
-        entries = torch.exp(scores - self.log_sum_exp[..., None])
+        entries = torch.exp(scores - log_sum_exp[..., None])
         return torch.where(self.visible(key_pos)[:, None], entries, torch.zeros_like(scores))
 
     def _keys_at(

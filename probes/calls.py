@@ -7,13 +7,11 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import pad
 
 from probes import kernels
 from probes.errors import UnsupportedModelError
 from probes.kernels import Scoring
 from probes.shapes import (
-    AttendedColumns,
     AttentionRows,
     HeadOutputs,
     KeyPositions,
@@ -31,7 +29,7 @@ KEYS_AT_ONCE = 16
 
 
 class AttentionCall(ABC):
-    """One call of one layer's attention, as read-outs and editors see it, whichever way the engine reads the model."""
+    """One call of one layer's attention, as read-outs see it, whichever way the engine reads the model."""
 
     layer: int
     """Number of the layer, counted from 0."""
@@ -46,33 +44,8 @@ class AttentionCall(ABC):
 
     @property
     @abstractmethod
-    def n_samples(self) -> int:
-        """Samples of the pass."""
-
-    @property
-    @abstractmethod
-    def n_heads(self) -> int:
-        """Query heads."""
-
-    @property
-    @abstractmethod
-    def n_queries(self) -> int:
-        """Query positions."""
-
-    @property
-    @abstractmethod
-    def n_keys(self) -> int:
-        """Key positions."""
-
-    @property
-    @abstractmethod
     def is_finite(self) -> bool:
         """Whether the layer computed numbers."""
-
-    @property
-    def first_query(self) -> int:
-        """Key position of the first query: keys of a cached prefix stand before it."""
-        return self.n_keys - self.n_queries
 
     @abstractmethod
     def head_outputs(self) -> HeadOutputs:
@@ -98,20 +71,6 @@ class AttentionCall(ABC):
         """
 
     @abstractmethod
-    def attend(self, columns: Float[Tensor, "batch _kv_head key_pos n_columns"]) -> AttendedColumns:
-        """This layer's attention applied to columns in place of its values.
-
-        With an indicator of a set of keys as a column, the result is the mass on that set; with the keys' positions,
-        the mean position.
-
-        Args:
-            columns: Shape (batch, kv_head or 1, key_pos, n_columns).
-
-        Returns:
-            Shape (batch, head, query_pos, n_columns) in float32.
-        """
-
-    @abstractmethod
     def rows(self, query_positions: QueryPositions) -> AttentionRows:
         """Whole rows of the map, for a few queries.
 
@@ -120,27 +79,6 @@ class AttentionCall(ABC):
 
         Returns:
             Shape (batch, head, n_rows, key_pos), from 0 to 1; missing rows are 0.
-        """
-
-    @abstractmethod
-    def block(self, queries: slice, keys: slice) -> AttentionRows:
-        """A block of the map as the scores give it, before anything is masked.
-
-        Args:
-            queries: Query positions, counted from the first query of the call; start and stop are set.
-            keys: Key positions; start and stop are set.
-
-        Returns:
-            Shape (batch, head, queries, keys); only the entries that `scoring` makes visible mean something.
-        """
-
-    @abstractmethod
-    def entropies(self) -> Float[Tensor, "batch head query_pos"]:
-        """Entropy of every row of the map.
-
-        Returns:
-            -Σ A ln A over the keys in nats, from 0 to the logarithm of the number of keys. Attention that goes to a
-            learned sink has no key and adds nothing.
         """
 
     def visible(self, key_positions: KeyPositions) -> Visible:
@@ -170,7 +108,9 @@ class StreamedCall(AttentionCall):
     key: Keys
     value: Values
     scoring: Scoring
-    log_sum_exp: LogSumExp
+    log_sum_exp: LogSumExp | None
+    """None if the blocks of the map were visited instead."""
+
     output: HeadOutputs
 
     @property
@@ -184,26 +124,6 @@ class StreamedCall(AttentionCall):
         return self.query.shape[1] // self.key.shape[1]
 
     @property
-    def n_samples(self) -> int:
-        """Samples of the pass."""
-        return self.query.shape[0]
-
-    @property
-    def n_heads(self) -> int:
-        """Query heads."""
-        return self.query.shape[1]
-
-    @property
-    def n_queries(self) -> int:
-        """Query positions."""
-        return self.query.shape[2]
-
-    @property
-    def n_keys(self) -> int:
-        """Key positions."""
-        return self.key.shape[2]
-
-    @property
     def is_finite(self) -> bool:
         """Whether z holds numbers only."""
         return bool(self.output.isfinite().all())
@@ -214,18 +134,8 @@ class StreamedCall(AttentionCall):
 
     def probabilities(self, key_positions: KeyPositions) -> KeyProbabilities:
         """Entries at chosen keys, one dot product each; exact up to the rounding of the kernel's log-sum-exp."""
-        parts = [self._entries(part) for part in key_positions.split(KEYS_AT_ONCE, dim=-1)]
-        return torch.cat(parts, dim=-1)
-
-    def attend(self, columns: Float[Tensor, "batch _kv_head key_pos n_columns"]) -> AttendedColumns:
-        """Attention applied to columns by the kernel, as many at once as a head is wide; exact up to rounding."""
-        query, key = self.query.float(), self.key.float()
-        parts = []
-        for part in columns.float().split(query.shape[-1], dim=-1):
-            width = part.shape[-1]
-            values = pad(part, (0, query.shape[-1] - width)) if self.scoring.is_plain else part
-            values = values.expand(-1, key.shape[1], -1, -1)
-            parts.append(kernels.attend(query, key, values, self.scoring)[0][..., :width])
+        assert self.log_sum_exp is not None, "the blocks were visited; ask them"
+        parts = [self._entries(part, self.log_sum_exp) for part in key_positions.split(KEYS_AT_ONCE, dim=-1)]
         return torch.cat(parts, dim=-1)
 
     def rows(self, query_positions: QueryPositions) -> AttentionRows:
@@ -233,35 +143,17 @@ class StreamedCall(AttentionCall):
         at = query_positions.clamp(min=0)
         chosen = at[:, None, :, None].expand(-1, self.query.shape[1], -1, self.query.shape[3])
         scores = kernels.block_scores(self.query.gather(2, chosen), self.key, self.scoring)
-        log_sum_exp = self.log_sum_exp.gather(2, chosen[..., 0])[..., None]
         sample = torch.arange(at.shape[0], device=self.device)[:, None, None]
         key_pos = torch.arange(self.key.shape[2], device=self.device)[None, None]
         seen = self.scoring.visible(sample, at[:, :, None], key_pos) & (query_positions >= 0)[:, :, None]
-        return torch.where(seen[:, None], torch.exp(scores - log_sum_exp), torch.zeros_like(scores))
+        return kernels.softmax_of_visible(scores, seen[:, None], self.scoring.sink)
 
-    def block(self, queries: slice, keys: slice) -> AttentionRows:
-        """A block of the map out of the scores of its queries and keys."""
-        scores = kernels.block_scores(self.query[:, :, queries], self.key[:, :, keys], self.scoring)
-        return torch.exp(scores - self.log_sum_exp[:, :, queries, None])
-
-    def entropies(self) -> Float[Tensor, "batch head query_pos"]:
-        """The log-sum-exp minus the expected score; rows in blocks where scores are capped."""
-        if not self.scoring.is_linear:
-            return self._entropies_of_rows()
-        expected = (self.query.float() * self.attend(self.key)).sum(-1) * self.scoring.scale
-        return torch.where(self.log_sum_exp.isfinite(), (self.log_sum_exp - expected).clamp(min=0), 0.0)
-
-    def _entropies_of_rows(self) -> Tensor:
-        every_query = torch.arange(self.query.shape[2], device=self.device).expand(self.query.shape[0], -1)
-        blocks = every_query.split(kernels.BLOCK, dim=1)
-        return torch.cat([torch.special.entr(self.rows(block)).sum(-1) for block in blocks], dim=-1)
-
-    def _entries(self, key_pos: KeyPositions) -> KeyProbabilities:
+    def _entries(self, key_pos: KeyPositions, log_sum_exp: LogSumExp) -> KeyProbabilities:
         query = self.query.unflatten(1, (-1, self.n_groups)).transpose(2, 3)
         keys = self._keys_at(key_pos.clamp(min=0)).float()
         scores = self.scoring.cap(torch.matmul(query.float(), keys.transpose(-1, -2)) * self.scoring.scale)
         scores = scores.permute(0, 1, 3, 2, 4).flatten(1, 2)
-        entries = torch.exp(scores - self.log_sum_exp[..., None])
+        entries = torch.exp(scores - log_sum_exp[..., None])
         return torch.where(self.visible(key_pos)[:, None], entries, torch.zeros_like(scores))
 
     def _keys_at(

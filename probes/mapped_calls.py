@@ -1,23 +1,17 @@
 """An attention call of which the model hands out the whole map: read-outs take what they want, then it is dropped."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool
 from torch import Tensor
 
+from probes import kernels
 from probes.calls import AttentionCall
 from probes.errors import UnsupportedModelError
-from probes.kernels import Scoring
-from probes.shapes import (
-    AttendedColumns,
-    AttentionPattern,
-    AttentionRows,
-    HeadOutputs,
-    KeyPositions,
-    KeyProbabilities,
-    QueryPositions,
-)
+from probes.kernels import Block, Scoring, Scratch
+from probes.shapes import AttentionPattern, AttentionRows, HeadOutputs, KeyPositions, KeyProbabilities, QueryPositions
 
 
 @dataclass(frozen=True)
@@ -26,46 +20,29 @@ class MappedCall(AttentionCall):
 
     layer: int
     pattern: AttentionPattern
+    """In float32."""
+
     scoring: Scoring
+    """Whose mask holds the keys that a query is taken to see: those to which some head attends."""
 
     @classmethod
-    def of(cls, layer: int, pattern: AttentionPattern) -> "MappedCall":
+    def of(cls, layer: int, pattern: AttentionPattern, seen: Bool[Tensor, "batch 1 query_pos key_pos"]) -> "MappedCall":
         """The call of a layer.
 
         Args:
             layer: Its number.
-            pattern: Its map in any number format; a query is taken to see the keys to which some head attends.
+            pattern: Its map, in any number format.
+            seen: Which keys its queries see.
 
         Returns:
             The call.
         """
-        seen = (pattern > 0).any(1, keepdim=True)
         return cls(layer, pattern.float(), Scoring(seen, is_causal=False, scale=1.0))
 
     @property
     def device(self) -> torch.device:
         """Where the layer lies."""
         return self.pattern.device
-
-    @property
-    def n_samples(self) -> int:
-        """Samples of the pass."""
-        return self.pattern.shape[0]
-
-    @property
-    def n_heads(self) -> int:
-        """Query heads."""
-        return self.pattern.shape[1]
-
-    @property
-    def n_queries(self) -> int:
-        """Query positions."""
-        return self.pattern.shape[2]
-
-    @property
-    def n_keys(self) -> int:
-        """Key positions."""
-        return self.pattern.shape[3]
 
     @property
     def is_finite(self) -> bool:
@@ -81,23 +58,23 @@ class MappedCall(AttentionCall):
 
     def probabilities(self, key_positions: KeyPositions) -> KeyProbabilities:
         """Entries at chosen keys, picked from the map."""
-        chosen = key_positions.clamp(min=0)[:, None].expand(-1, self.n_heads, -1, -1)
+        chosen = key_positions.clamp(min=0)[:, None].expand(-1, self.pattern.shape[1], -1, -1)
         return torch.where(key_positions[:, None] >= 0, self.pattern.gather(3, chosen), 0.0)
-
-    def attend(self, columns: Float[Tensor, "batch _kv_head key_pos n_columns"]) -> AttendedColumns:
-        """The map times the columns."""
-        return self.pattern @ columns.float().repeat_interleave(self.n_heads // columns.shape[1], 1)
 
     def rows(self, query_positions: QueryPositions) -> AttentionRows:
         """Whole rows, picked from the map."""
         positions = query_positions[:, None, :, None]
-        chosen = positions.clamp(min=0).expand(-1, self.n_heads, -1, self.n_keys)
+        chosen = positions.clamp(min=0).expand(-1, self.pattern.shape[1], -1, self.pattern.shape[3])
         return torch.where(positions >= 0, self.pattern.gather(2, chosen), 0.0)
 
-    def block(self, queries: slice, keys: slice) -> AttentionRows:
-        """A block of the map."""
-        return self.pattern[:, :, queries, keys]
+    def blocks(self) -> Iterator[Block]:
+        """The map, block by block; its logarithm stands in for the scores, whose log-sum-exp is then 0.
 
-    def entropies(self) -> Float[Tensor, "batch head query_pos"]:
-        """Entropy of every row."""
-        return torch.special.entr(self.pattern).sum(-1)
+        Yields:
+            Blocks in order of their queries.
+        """
+        (n_queries, n_keys), scratch = self.pattern.shape[2:], Scratch()
+        for start in range(0, n_queries, kernels.BLOCK):
+            pattern = self.pattern[:, :, start : start + kernels.BLOCK].contiguous()
+            scores = pattern.log().clamp(min=kernels.UNSEEN)
+            yield Block(start, 0, n_keys - n_queries, self.scoring, scores, pattern, scratch)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from probes.errors import UnsupportedModelError
+from probes.kernels import Visit
 from probes.mapped_calls import MappedCall
 
 FALLBACK = "fallback: module hooks"
@@ -126,10 +127,12 @@ class _Pass:
         self._sources = sources
         self._reader = reader
         self._n_seen = 0
+        self._seen: list[Tensor] = []
 
     def begin(self, module: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Count anew, and ask for maps."""
         self._n_seen = 0
+        self._seen = []
         return _ask_for_maps(module, args, kwargs)
 
     def take(self, module: nn.Module, args: Any, output: Any) -> Any:
@@ -140,11 +143,26 @@ class _Pass:
         pattern = output[source.place]
         if not isinstance(pattern, Tensor):
             raise UnsupportedModelError(f"layer {source.layer}: {type(module).__name__} handed out no attention map")
-        self._reader.read(MappedCall.of(source.layer, pattern))
+        self._show(MappedCall.of(source.layer, pattern, self._seen_in(pattern)))
         self._n_seen += 1
         parts = list(output)
         parts[source.place] = pattern.new_zeros(())
         return type(output)(parts)
+
+    def _seen_in(self, pattern: Tensor) -> Tensor:
+        """Which keys queries attend to; one tensor for all layers of a kind."""
+        seen = (pattern > 0).any(1, keepdim=True)
+        known = next((one for one in self._seen if one.shape == seen.shape and torch.equal(one, seen)), None)
+        if known is None:
+            self._seen.append(seen)
+        return seen if known is None else known
+
+    def _show(self, call: MappedCall) -> None:
+        visit: Visit | None = getattr(self._reader, "visit", None)
+        if visit is not None:
+            for block in call.blocks():
+                visit(block)
+        self._reader.read(call)
 
     def end(self, module: nn.Module, args: Any, output: Any) -> None:
         """Refuse a pass in which a hook was never called."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from transformers import PreTrainedModel
 
 from probes.adapters._failures import first_line
@@ -13,6 +14,7 @@ from probes.adapters.shape import ModelShape
 from probes.attention import attention_implementation, reading
 from probes.calls import StreamedCall, check_layer
 from probes.errors import OutsideInterfaceError, ProbeError, SelfCheckError, UnsupportedModelError
+from probes.kernels import Block
 from probes.shapes import AttentionPattern
 
 LENGTH = 12
@@ -26,30 +28,45 @@ TOLERANCES = {torch.bfloat16: 2e-2, torch.float16: 5e-3}
 
 
 class PatternReader:
-    """Whole attention patterns of a short input, put together from streamed entries."""
+    """Whole attention patterns of a short input, put together from the blocks that read-outs look at."""
 
     def __init__(self) -> None:
         self.patterns: dict[int, AttentionPattern] = {}
         self.calls: list[StreamedCall] = []
+        self.largest_log_sum = 0.0
+        """Largest logarithm of a softmax denominator in nats, as an absolute value."""
+
+        self._rows: list[AttentionPattern] = []
 
     @property
     def is_causal(self) -> bool:
         """Whether no query attends to a later key."""
         return all(float(pattern.triu(1).max()) == 0 for pattern in self.patterns.values())
 
-    def read(self, call: StreamedCall) -> None:
-        """Ask for every key of every query.
+    def visit(self, block: Block) -> None:
+        """Keep the rows of a block, which is small.
 
         Args:
-            call: One layer's attention call.
+            block: Some rows of a layer's map.
+        """
+        self._rows.append(pad(block.pattern, (block.first_key, 0)).cpu())
+        finite = block.log_sum_exp[block.log_sum_exp.isfinite()]
+        self.largest_log_sum = max(self.largest_log_sum, float(finite.abs().max()) if len(finite) else 0.0)
+
+    def read(self, call: StreamedCall) -> None:
+        """Put the rows of a layer together.
+
+        Args:
+            call: Its attention call.
 
         Raises:
             UnsupportedModelError: the layer has no number, or calls attention twice.
         """
         check_layer(call, seen=self.patterns)
-        n_queries, n_keys = call.query.shape[2], call.key.shape[2]
-        every_key = torch.arange(n_keys, device=call.query.device).expand(call.query.shape[0], n_queries, n_keys)
-        self.patterns[call.layer] = call.probabilities(every_key).cpu()
+        n_keys = call.key.shape[2]
+        rows = [pad(part, (0, n_keys - part.shape[-1])) for part in self._rows]
+        self.patterns[call.layer] = torch.cat(rows, dim=2)
+        self._rows = []
         self.calls.append(call)
 
 
@@ -121,8 +138,8 @@ def _check_on(model: PreTrainedModel, inputs: dict[str, Tensor], n_layers: int) 
     refuse_no_numbers(model, output.last_hidden_state[is_real])
     is_real = is_real.cpu()
     for call, pattern in zip(reader.calls, _maps_of_calls(output.attentions, reader.calls), strict=True):
-        _compare(model, call, reader.patterns[call.layer], pattern.float().cpu(), is_real)
-    compare_outputs(streamed, output.last_hidden_state.float().cpu(), is_real, _tolerance(reader.calls))
+        _compare(model, call, reader, pattern.float().cpu(), is_real)
+    compare_outputs(streamed, output.last_hidden_state.float().cpu(), is_real, _tolerance(reader))
     return reader
 
 
@@ -215,21 +232,20 @@ def _layer_name(model: PreTrainedModel, layer: int) -> str:
     return f"layer {layer}"
 
 
-def _tolerance(calls: Sequence[StreamedCall]) -> float:
+def _tolerance(reader: PatternReader) -> float:
     """What rounding may do: scores of a hundred nats are rounded a hundred times as coarsely as those of one."""
-    dtype = calls[0].query.dtype
-    largest = max(float(call.log_sum_exp[call.log_sum_exp.isfinite()].abs().max()) for call in calls)
-    return TOLERANCES.get(dtype, 1e-4) + 4 * torch.finfo(dtype).eps * largest
+    dtype = reader.calls[0].query.dtype
+    return TOLERANCES.get(dtype, 1e-4) + 4 * torch.finfo(dtype).eps * reader.largest_log_sum
 
 
 def _compare(
-    model: PreTrainedModel, call: StreamedCall, streamed: AttentionPattern, eager: AttentionPattern, is_real: Tensor
+    model: PreTrainedModel, call: StreamedCall, reader: PatternReader, eager: AttentionPattern, is_real: Tensor
 ) -> None:
     where = f"{type(model).__name__} layer {call.layer}"
-    rows = is_real[:, None, :, None]
+    rows, streamed = is_real[:, None, :, None], reader.patterns[call.layer]
     if streamed.shape != eager.shape:
         raise UnsupportedModelError(f"{where} has {eager.shape[1]} heads in its map, but {streamed.shape[1]} queries")
-    tolerance = _tolerance([call])
+    tolerance = _tolerance(reader)
     difference = float(((streamed - eager) * rows).abs().max())
     if not difference <= tolerance:
         raise SelfCheckError(f"{where}: streamed attention differs from eager maps by {difference:.2g}")

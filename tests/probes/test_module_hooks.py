@@ -149,7 +149,7 @@ def test_eager_attention_that_is_not_what_the_model_computes_is_caught(monkeypat
 
 def test_map_that_is_none_is_caught(monkeypatch):
     right = module_hooks.MappedCall.of
-    monkeypatch.setattr(module_hooks.MappedCall, "of", lambda layer, pattern: right(layer, pattern * 1.01))
+    monkeypatch.setattr(module_hooks.MappedCall, "of", lambda layer, pattern, seen: right(layer, pattern * 1.01, seen))
     with pytest.raises(SelfCheckError, match="sum to one only within"):
         load_model(tiny_model("bloom"))
 

@@ -94,7 +94,7 @@ class ChosenKeysCollector(Collector):
 class _Pairs:
     """Pairs of a query and a key out of several tables."""
 
-    def __init__(self, tables: Sequence[KeyPositions]) -> None:
+    def __init__(self, tables: Sequence[Int[Tensor, "batch query_pos _n_keys"]]) -> None:
         widths = torch.tensor([table.shape[-1] for table in tables])
         keys = torch.cat(list(tables), dim=-1).transpose(0, 1)
         self._query, self._sample, slot = (keys >= 0).nonzero(as_tuple=True)

@@ -15,7 +15,6 @@ from torch import Tensor
 from catalog.effects import EffectRun
 from catalog.ids import HeadName
 from probes.adapters.base import ProbedModel
-from probes.attention import IMPLEMENTATION
 from probes.effects.base import Effect
 from probes.errors import BadInputError
 from probes.forward import read
@@ -98,7 +97,7 @@ def ablate(
             seconds=time.perf_counter() - began,
             device=str(model.device),
             dtype=str(model.dtype).removeprefix("torch."),
-            attention=IMPLEMENTATION,
+            attention=model.attention,
         ),
     )
 

@@ -3,7 +3,8 @@
 transformers lets a model run on an attention function of our own. Ours computes the model's output with a fused
 kernel that also returns the logarithm of every softmax denominator, and shows the call to whoever reads. The attention
 that a query gives to one key is then exp(scaled score - that logarithm): one dot product, so a detector that asks for a
-few keys per query costs O(length) and no (length × length) map ever exists. What can be read is in calls.py. The
+few keys per query costs O(length). Where whole rows are wanted, the output is made from blocks of rows, which readers
+look at while they exist; no (length × length) map ever does. What can be read is in calls.py and kernels.Block. The
 function's own return value is z, the output of every head before W_O: an editor may change it.
 """
 
@@ -18,9 +19,9 @@ import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 
-from probes.calls import AttentionCall
+from probes.calls import StreamedCall
 from probes.errors import UnsupportedModelError
-from probes.kernels import Scoring, attend
+from probes.kernels import Scoring, Visit, attend, attend_visited
 from probes.masks import Mask, as_truth_values, describe_mask
 from probes.shapes import HeadOutputs, Keys, Queries, Values
 
@@ -34,15 +35,24 @@ REFUSED_ARGUMENTS = frozenset({"position_bias"})
 class Reader(Protocol):
     """Something that wants to see every attention call of a forward pass."""
 
-    def read(self, call: AttentionCall) -> None:
+    def read(self, call: StreamedCall) -> None:
         """Take what is wanted from one call; the tensors must not be kept."""
+
+
+@runtime_checkable
+class BlockReader(Reader, Protocol):
+    """A reader that may want to look at the blocks of every map while they are made, before it reads the call."""
+
+    @property
+    def visit(self) -> Visit | None:
+        """Looks at a block; None if this reader does without."""
 
 
 @runtime_checkable
 class Editor(Protocol):
     """Something that changes z, the head outputs before W_O, while a model runs."""
 
-    def edit(self, call: AttentionCall) -> HeadOutputs:
+    def edit(self, call: StreamedCall) -> HeadOutputs:
         """New z of one call, shape (batch, head, query_pos, d_value); the call's own tensor must not be changed."""
 
 
@@ -96,16 +106,18 @@ def streaming_attention(
     causal = getattr(module, "is_causal", True) if is_causal is None else is_causal
     scale = scaling if scaling is not None else 1 / math.sqrt(query.shape[-1])
     scoring = Scoring(mask, bool(causal) and query.shape[2] > 1, scale, softcap, s_aux)
-    output, log_sum_exp = attend(query, key, value, scoring)
-    number = layer if layer is not None else -1
-    call = _edited(AttentionCall(number, query, key, value, scoring, log_sum_exp, output))
     reader = _reader.get()
+    visit = reader.visit if isinstance(reader, BlockReader) else None
+    parts = (query, key, value, scoring)
+    output, log_sum_exp = attend(*parts) if visit is None else (attend_visited(*parts, visit), None)
+    number = layer if layer is not None else -1
+    call = _edited(StreamedCall(number, *parts, log_sum_exp, output))
     if reader is not None:
         reader.read(call)
     return call.output.transpose(1, 2).contiguous(), None
 
 
-def _edited(call: AttentionCall) -> AttentionCall:
+def _edited(call: StreamedCall) -> StreamedCall:
     editor = _editor.get()
     return call if editor is None else replace(call, output=editor.edit(call))
 
@@ -135,7 +147,7 @@ def reading(model: PreTrainedModel, reader: Reader) -> Iterator[None]:
 
     Args:
         model: A transformers model.
-        reader: Sees one AttentionCall a layer and forward pass.
+        reader: Sees one StreamedCall a layer and forward pass.
 
     Yields:
         Nothing; run the model inside.

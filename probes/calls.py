@@ -1,18 +1,17 @@
 """One attention call of one layer, and what can be read off it exactly without a (length × length) map."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Container
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import pad
 
 from probes import kernels
 from probes.errors import UnsupportedModelError
 from probes.kernels import Scoring
 from probes.shapes import (
-    AttendedColumns,
     AttentionRows,
     HeadOutputs,
     KeyPositions,
@@ -29,37 +28,37 @@ KEYS_AT_ONCE = 16
 """Chosen keys of each query that are copied at a time."""
 
 
-@dataclass(frozen=True)
-class AttentionCall:
-    """One call of one layer's attention, with what is needed to read exact numbers off its map.
-
-    Shapes: query (batch, head, query_pos, d_head), key and value (batch, kv_head, key_pos, ...); query head h reads
-    key-value head h // (n_heads / n_kv_heads). The output is z, after whatever an editor made of it.
-    """
+class AttentionCall(ABC):
+    """One call of one layer's attention, as read-outs see it, whichever way the engine reads the model."""
 
     layer: int
-    query: Queries
-    key: Keys
-    value: Values
+    """Number of the layer, counted from 0."""
+
     scoring: Scoring
-    log_sum_exp: LogSumExp
-    output: HeadOutputs
+    """What it lets queries see."""
 
     @property
+    @abstractmethod
     def device(self) -> torch.device:
         """Where the layer lies."""
-        return self.query.device
 
     @property
-    def n_groups(self) -> int:
-        """Query heads that share one key-value head."""
-        return self.query.shape[1] // self.key.shape[1]
+    @abstractmethod
+    def is_finite(self) -> bool:
+        """Whether the layer computed numbers."""
 
-    @property
-    def first_query(self) -> int:
-        """Key position of the first query: keys of a cached prefix stand before it."""
-        return self.key.shape[2] - self.query.shape[2]
+    @abstractmethod
+    def head_outputs(self) -> HeadOutputs:
+        """z, the outputs of every head before W_O, after whatever an editor made of them.
 
+        Returns:
+            Shape (batch, head, query_pos, d_value).
+
+        Raises:
+            UnsupportedModelError: this way of reading a model does not show them.
+        """
+
+    @abstractmethod
     def probabilities(self, key_positions: KeyPositions) -> KeyProbabilities:
         """Attention from every query to the keys chosen for it.
 
@@ -69,12 +68,18 @@ class AttentionCall:
         Returns:
             Shape (batch, head, query_pos, n_keys), from 0 to 1. Keys that the query may not see get 0, and so do
             missing ones.
-
-        Source:
-            Our own; exact up to the rounding of the kernel's log-sum-exp.
         """
-        parts = [self._entries(part) for part in key_positions.split(KEYS_AT_ONCE, dim=-1)]
-        return torch.cat(parts, dim=-1)
+
+    @abstractmethod
+    def rows(self, query_positions: QueryPositions) -> AttentionRows:
+        """Whole rows of the map, for a few queries.
+
+        Args:
+            query_positions: Shape (batch, n_rows), counted from the first query of the call; -1 where there is none.
+
+        Returns:
+            Shape (batch, head, n_rows, key_pos), from 0 to 1; missing rows are 0.
+        """
 
     def visible(self, key_positions: KeyPositions) -> Visible:
         """Whether every query sees the keys chosen for it.
@@ -89,74 +94,66 @@ class AttentionCall:
         query_pos = torch.arange(key_positions.shape[1], device=self.device)[None, :, None]
         return (key_positions >= 0) & self.scoring.visible(sample, query_pos, key_positions.clamp(min=0))
 
-    def attend(self, columns: Float[Tensor, "batch _kv_head key_pos n_columns"]) -> AttendedColumns:
-        """This layer's attention applied to columns in place of its values.
 
-        With an indicator of a set of keys as a column, the result is the mass on that set; with the keys' positions,
-        the mean position.
+@dataclass(frozen=True)
+class StreamedCall(AttentionCall):
+    """A call of our attention function, with what is needed to read exact numbers off its map.
 
-        Args:
-            columns: Shape (batch, kv_head or 1, key_pos, n_columns).
+    Shapes: query (batch, head, query_pos, d_head), key and value (batch, kv_head, key_pos, ...); query head h reads
+    key-value head h // (n_heads / n_kv_heads). The output is z, after whatever an editor made of it.
+    """
 
-        Returns:
-            Shape (batch, head, query_pos, n_columns) in float32.
+    layer: int
+    query: Queries
+    key: Keys
+    value: Values
+    scoring: Scoring
+    log_sum_exp: LogSumExp | None
+    """None if the blocks of the map were visited instead."""
 
-        Source:
-            Our own; exact up to rounding.
-        """
-        query, key = self.query.float(), self.key.float()
-        parts = []
-        for part in columns.float().split(query.shape[-1], dim=-1):
-            width = part.shape[-1]
-            values = pad(part, (0, query.shape[-1] - width)) if self.scoring.is_plain else part
-            values = values.expand(-1, key.shape[1], -1, -1)
-            parts.append(kernels.attend(query, key, values, self.scoring)[0][..., :width])
+    output: HeadOutputs
+
+    @property
+    def device(self) -> torch.device:
+        """Where the layer lies."""
+        return self.query.device
+
+    @property
+    def n_groups(self) -> int:
+        """Query heads that share one key-value head."""
+        return self.query.shape[1] // self.key.shape[1]
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether z holds numbers only."""
+        return bool(self.output.isfinite().all())
+
+    def head_outputs(self) -> HeadOutputs:
+        """The output."""
+        return self.output
+
+    def probabilities(self, key_positions: KeyPositions) -> KeyProbabilities:
+        """Entries at chosen keys, one dot product each; exact up to the rounding of the kernel's log-sum-exp."""
+        assert self.log_sum_exp is not None, "the blocks were visited; ask them"
+        parts = [self._entries(part, self.log_sum_exp) for part in key_positions.split(KEYS_AT_ONCE, dim=-1)]
         return torch.cat(parts, dim=-1)
 
     def rows(self, query_positions: QueryPositions) -> AttentionRows:
-        """Whole rows of the map, for a few queries.
-
-        Args:
-            query_positions: Shape (batch, n_rows), counted from the first query of the call; -1 where there is none.
-
-        Returns:
-            Shape (batch, head, n_rows, key_pos), from 0 to 1; missing rows are 0.
-        """
+        """Whole rows: the scores of a few queries, and their log-sum-exp."""
         at = query_positions.clamp(min=0)
         chosen = at[:, None, :, None].expand(-1, self.query.shape[1], -1, self.query.shape[3])
         scores = kernels.block_scores(self.query.gather(2, chosen), self.key, self.scoring)
-        log_sum_exp = self.log_sum_exp.gather(2, chosen[..., 0])[..., None]
         sample = torch.arange(at.shape[0], device=self.device)[:, None, None]
         key_pos = torch.arange(self.key.shape[2], device=self.device)[None, None]
         seen = self.scoring.visible(sample, at[:, :, None], key_pos) & (query_positions >= 0)[:, :, None]
-        return torch.where(seen[:, None], torch.exp(scores - log_sum_exp), torch.zeros_like(scores))
+        return kernels.softmax_of_visible(scores, seen[:, None], self.scoring.sink)
 
-    def entropies(self) -> Float[Tensor, "batch head query_pos"]:
-        """Entropy of every row of the map.
-
-        Returns:
-            -Σ A ln A over the keys in nats, from 0 to the logarithm of the number of keys. Attention that goes to a
-            learned sink has no key and adds nothing.
-
-        Source:
-            Our own: the log-sum-exp minus the expected score; rows in blocks where scores are capped.
-        """
-        if not self.scoring.is_linear:
-            return self._entropies_of_rows()
-        expected = (self.query.float() * self.attend(self.key)).sum(-1) * self.scoring.scale
-        return torch.where(self.log_sum_exp.isfinite(), (self.log_sum_exp - expected).clamp(min=0), 0.0)
-
-    def _entropies_of_rows(self) -> Tensor:
-        every_query = torch.arange(self.query.shape[2], device=self.device).expand(self.query.shape[0], -1)
-        blocks = every_query.split(kernels.BLOCK, dim=1)
-        return torch.cat([torch.special.entr(self.rows(block)).sum(-1) for block in blocks], dim=-1)
-
-    def _entries(self, key_pos: KeyPositions) -> KeyProbabilities:
+    def _entries(self, key_pos: KeyPositions, log_sum_exp: LogSumExp) -> KeyProbabilities:
         query = self.query.unflatten(1, (-1, self.n_groups)).transpose(2, 3)
         keys = self._keys_at(key_pos.clamp(min=0)).float()
         scores = self.scoring.cap(torch.matmul(query.float(), keys.transpose(-1, -2)) * self.scoring.scale)
         scores = scores.permute(0, 1, 3, 2, 4).flatten(1, 2)
-        entries = torch.exp(scores - self.log_sum_exp[..., None])
+        entries = torch.exp(scores - log_sum_exp[..., None])
         return torch.where(self.visible(key_pos)[:, None], entries, torch.zeros_like(scores))
 
     def _keys_at(

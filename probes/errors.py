@@ -78,6 +78,10 @@ class UnsupportedModelError(ProbeError, ValueError):
     """The model loads, but the probes cannot measure its heads."""
 
 
+class OutsideInterfaceError(UnsupportedModelError):
+    """The model does not compute all its attention through the interface of transformers."""
+
+
 class SelfCheckError(ProbeError, ValueError):
     """Streaming attention and the model's own attention maps disagree."""
 

@@ -1,24 +1,29 @@
 """Forward passes that are read: several read-outs of all layers, for all samples of a batch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
+from torch.nn.functional import pad
 
 from probes.adapters.base import ProbedModel
-from probes.attention import reading
 from probes.calls import AttentionCall, check_layer
 from probes.errors import NotEnoughMemoryError, UnsupportedModelError
 from probes.inputs import TokenBatch
-from probes.readouts.base import FinalReadOut, ReadOut
+from probes.kernels import Block, Visit
+from probes.readouts.base import BlockReadOut, Collector, FinalReadOut, LayerReadOut, ReadOut
+from probes.readouts.key_mass import KeyMass
 from probes.shapes import Reading
 
 TOKENS_AT_ONCE = 1024
 """Positions in one forward pass; more would only take more memory."""
 
+FEW_KEYS = 16
+"""Keys of a query up to which one dot product each is cheaper than blocks of the map."""
 
 OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")
 """What torch says when memory runs out without an error of its own for it."""
@@ -27,33 +32,42 @@ OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")
 class PassReader:
     """What several read-outs take from the layers of one forward pass."""
 
-    def __init__(self, read_outs: Sequence[ReadOut]) -> None:
+    def __init__(self, read_outs: Sequence[LayerReadOut]) -> None:
         """Prepare for one forward pass.
 
         Args:
             read_outs: What to read.
         """
-        self._read_outs = read_outs
+        without_blocks = (ReadOut, KeyMass) if _are_few_keys(read_outs) else ReadOut
+        self._of_calls = {number: one for number, one in enumerate(read_outs) if isinstance(one, without_blocks)}
+        self._of_blocks = _collectors({n: one for n, one in enumerate(read_outs) if n not in self._of_calls})
         self.by_layer: dict[int, dict[int, Tensor]] = {}
         """By layer, then by number of the read-out: shape (batch, head, ...)."""
+
+    @property
+    def visit(self) -> Visit | None:
+        """Looks at the blocks of a map, if any read-out wants to."""
+        return self._visit if self._of_blocks else None
+
+    def _visit(self, block: Block) -> None:
+        for _, collector in self._of_blocks:
+            collector.take(block)
 
     def read(self, call: AttentionCall) -> None:
         """Add one layer.
 
         Args:
-            call: Its attention call.
+            call: Its attention call; its blocks were visited.
 
         Raises:
             UnsupportedModelError: the layer has no number, calls attention twice, or its attention is not a number.
         """
         check_layer(call, seen=self.by_layer)
-        if not call.output.isfinite().all():
+        if not call.is_finite:
             raise UnsupportedModelError(f"layer {call.layer}: attention is not a number; try a wider number format")
-        taken: dict[int, Tensor] = {}
-        for numbers in _that_share_work(self._read_outs):
-            together = [self._read_outs[number] for number in numbers]
-            values = type(together[0]).read_together(together, call)
-            taken |= {number: value.cpu() for number, value in zip(numbers, values, strict=True)}
+        taken = {number: read_out.read(call).cpu() for number, read_out in self._of_calls.items()}
+        for numbers, collector in self._of_blocks:
+            taken |= {number: value.cpu() for number, value in zip(numbers, collector.finish(), strict=True)}
         self.by_layer[call.layer] = taken
 
     def all_layers(self, number: int, n_layers: int) -> Reading:
@@ -77,18 +91,25 @@ class PassReader:
         return torch.stack(layers, dim=1)
 
 
-def _that_share_work(read_outs: Sequence[ReadOut]) -> list[list[int]]:
-    """Numbers of the read-outs in groups that are read together: those with the same read_together."""
-    groups: dict[object, list[int]] = {}
-    for number, read_out in enumerate(read_outs):
-        groups.setdefault(type(read_out).read_together, []).append(number)
-    return list(groups.values())
+def _are_few_keys(read_outs: Sequence[LayerReadOut]) -> bool:
+    """Whether single keys are all that is wanted, and so few that no blocks need be made for them."""
+    keys = [one.key_positions.shape[-1] for one in read_outs if isinstance(one, KeyMass)]
+    return sum(keys) <= FEW_KEYS and len(keys) == sum(isinstance(one, BlockReadOut) for one in read_outs)
+
+
+def _collectors(read_outs: Mapping[int, LayerReadOut]) -> list[tuple[list[int], Collector]]:
+    """Numbers of the read-outs of blocks that share a collector, and the collector."""
+    groups: dict[Any, dict[int, BlockReadOut]] = {}
+    for number, one in read_outs.items():
+        if isinstance(one, BlockReadOut):
+            groups.setdefault(type(one).collector, {})[number] = one
+    return [(list(group), collector(list(group.values()))) for collector, group in groups.items()]
 
 
 def read(
     model: ProbedModel,
     batch: TokenBatch,
-    read_outs: Sequence[ReadOut | FinalReadOut],
+    read_outs: Sequence[LayerReadOut | FinalReadOut],
     *,
     progress: Progress | bool = False,
 ) -> list[Reading]:
@@ -114,7 +135,13 @@ def read(
             parts.append(part)
             bars.update(bar, completed=chunk.stop)
         bars.remove_task(bar)
-    return [torch.cat(column) for column in zip(*parts, strict=True)]
+    return [_joined(column) for column in zip(*parts, strict=True)]
+
+
+def _joined(parts: Sequence[Reading]) -> Reading:
+    """Readings of all chunks; where whole rows were read, keys behind the end of a chunk's longest sample are 0."""
+    longest = max(part.shape[-1] for part in parts) if parts[0].ndim else 0
+    return torch.cat([pad(part, (0, longest - part.shape[-1])) if part.ndim > 1 else part for part in parts])
 
 
 @contextmanager
@@ -128,24 +155,30 @@ def _display(progress: Progress | bool) -> Iterator[Progress]:
 
 
 def _read_chunks(
-    model: ProbedModel, batch: TokenBatch, read_outs: Sequence[ReadOut | FinalReadOut]
+    model: ProbedModel, batch: TokenBatch, read_outs: Sequence[LayerReadOut | FinalReadOut]
 ) -> Iterator[tuple[slice, list[Reading]]]:
     """Samples and what was read off them, as many at once as fit into memory."""
-    start, n_samples = 0, len(batch.tokens)
-    n_at_once = max(1, TOKENS_AT_ONCE // batch.tokens.shape[1])
-    while start < n_samples:
-        chunk = slice(start, min(start + n_at_once, n_samples))
+    start, n_at_most = 0, len(batch.tokens)
+    while start < len(batch.tokens):
+        chunk = _chunk(batch, start, n_at_most)
         try:
             part = _read_chunk(model, batch, read_outs, chunk)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
             if chunk.stop - start == 1:
-                raise NotEnoughMemoryError(str(model.device), batch.tokens.shape[1]) from error
-            n_at_once = (chunk.stop - start) // 2
+                raise NotEnoughMemoryError(str(model.device), int(batch.last[start]) + 1) from error
+            n_at_most = (chunk.stop - start) // 2
             continue
         yield chunk, part
         start = chunk.stop
+
+
+def _chunk(batch: TokenBatch, start: int, n_at_most: int) -> slice:
+    """Samples that are read together: with the longest of them, no more than TOKENS_AT_ONCE positions."""
+    longest = (batch.last[start : start + n_at_most] + 1).cummax(0).values
+    positions = longest * torch.arange(1, len(longest) + 1)
+    return slice(start, start + max(1, int((positions <= TOKENS_AT_ONCE).sum())))
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
@@ -161,18 +194,19 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 
 
 def _read_chunk(
-    model: ProbedModel, batch: TokenBatch, read_outs: Sequence[ReadOut | FinalReadOut], chunk: slice
+    model: ProbedModel, batch: TokenBatch, read_outs: Sequence[LayerReadOut | FinalReadOut], chunk: slice
 ) -> list[Reading]:
-    of_layers = [read_out.part(chunk) for read_out in read_outs if isinstance(read_out, ReadOut)]
+    of_layers = [read_out.part(chunk) for read_out in read_outs if isinstance(read_out, LayerReadOut)]
     of_residual = [read_out.part(chunk) for read_out in read_outs if isinstance(read_out, FinalReadOut)]
     reader = PassReader(of_layers)
-    with reading(model.module, reader), _final_residual(model, is_wanted=bool(of_residual)) as residual:
-        model.read(batch.tokens[chunk], None if batch.lengths is None else batch.is_real[chunk])
+    with model.reading(reader), _final_residual(model, is_wanted=bool(of_residual)) as residual:
+        length = int(batch.last[chunk].max()) + 1
+        model.read(batch.tokens[chunk, :length], None if batch.lengths is None else batch.is_real[chunk, :length])
     if residual and not residual[0].isfinite().all():
         raise UnsupportedModelError("the final residual is not a number; try a wider number format")
     from_layers = iter([reader.all_layers(number, model.shape.n_layers) for number in range(len(of_layers))])
     from_residual = iter([read_out.read_residual(residual[0]).cpu() for read_out in of_residual])
-    return [next(from_layers if isinstance(read_out, ReadOut) else from_residual) for read_out in read_outs]
+    return [next(from_layers if isinstance(read_out, LayerReadOut) else from_residual) for read_out in read_outs]
 
 
 @contextmanager

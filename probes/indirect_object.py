@@ -14,7 +14,7 @@ from probes.adapters.base import ProbedModel
 from probes.circuits.direct_effects import direct_effects
 from probes.detectors.base import Note, PassDetector, Samples
 from probes.inputs import TokenBatch, keys_of_queries, random_other_keys
-from probes.readouts.base import FinalReadOut, ReadOut
+from probes.readouts.base import FinalReadOut, LayerReadOut
 from probes.readouts.final_residual import FinalResidual
 from probes.readouts.head_output import HeadOutput
 from probes.readouts.key_mass import KeyMass
@@ -113,7 +113,7 @@ class NamePattern(PassDetector):
         """
         return self._from_query_to(batch, self.key)
 
-    def read_outs(self, batch: TokenBatch) -> Mapping[str, ReadOut | FinalReadOut]:
+    def read_outs(self, batch: TokenBatch) -> Mapping[str, LayerReadOut | FinalReadOut]:
         """Mass on the key and on that of the null, and what the model answers."""
         keys = self.key_positions(batch)
         if self.null_key is None:
@@ -143,7 +143,7 @@ class NameEffect(PassDetector):
     sign: ClassVar[int]
     """1 for heads that raise the difference, -1 for heads that lower it."""
 
-    def read_outs(self, batch: TokenBatch) -> Mapping[str, ReadOut | FinalReadOut]:
+    def read_outs(self, batch: TokenBatch) -> Mapping[str, LayerReadOut | FinalReadOut]:
         """Attention to the names, z and the final residual stream, all at END."""
         marks = batch.marks
         places = torch.arange(batch.tokens.shape[1])

@@ -14,7 +14,7 @@ from torch import Tensor
 from catalog.ids import HeadName
 from probes.adapters.base import ProbedModel
 from probes.attention import editing
-from probes.calls import AttentionCall
+from probes.calls import StreamedCall
 from probes.errors import BadInputError, UnsupportedModelError
 from probes.shapes import HeadOutputs
 
@@ -35,7 +35,7 @@ class HeadEditor:
         self._is_factor = is_factor
         self.seen: set[int] = set()
 
-    def edit(self, call: AttentionCall) -> HeadOutputs:
+    def edit(self, call: StreamedCall) -> HeadOutputs:
         """Outputs of one layer after the change; other heads stay as they are."""
         self.seen.add(call.layer)
         mine = {name.head: change for name, change in self._changes.items() if name.layer == call.layer}
@@ -59,7 +59,8 @@ def scaled_heads(model: ProbedModel, factors: Mapping[HeadName | str, float]) ->
 
     Raises:
         BadInputError: the model has no such head.
-        UnsupportedModelError: the model ran, and the layer of a head never called our attention function.
+        UnsupportedModelError: the model is outside the attention interface, or it ran and the layer of a head never
+            called our attention function.
     """
     with _edited(model, factors, is_factor=True):
         yield
@@ -80,7 +81,8 @@ def replaced_heads(
 
     Raises:
         BadInputError: the model has no such head.
-        UnsupportedModelError: the model ran, and the layer of a head never called our attention function.
+        UnsupportedModelError: the model is outside the attention interface, or it ran and the layer of a head never
+            called our attention function.
     """
     with _edited(model, outputs, is_factor=False):
         yield
@@ -88,6 +90,11 @@ def replaced_heads(
 
 @contextmanager
 def _edited(model: ProbedModel, changes: Mapping[HeadName | str, NewOutput], *, is_factor: bool) -> Iterator[None]:
+    if model.map_sources is not None:
+        raise UnsupportedModelError(
+            f"{model.record.name} does not use the attention interface of transformers: its heads can be read, but not "
+            "changed"
+        )
     named = {HeadName.parse(name) if isinstance(name, str) else name: change for name, change in changes.items()}
     for name in named:
         if name.layer not in model.shape.attention_layers or name.head >= model.shape.n_heads:

@@ -1,19 +1,31 @@
 """Attention itself: a fused kernel where it fits, blocks of query rows elsewhere; both exact, both in O(length).
 
-Both return the output and the logarithm of every softmax denominator, from which single entries of the map follow.
+Both return the output and the logarithm of every softmax denominator, from which single entries of the map follow. The
+blocks can be looked at while they exist: where many numbers of every row are wanted, that costs hardly more than the
+fused kernel, which computes the same and shows nothing.
 """
 
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from probes import cuda_kernels
 from probes.masks import Mask, visible_pairs
-from probes.shapes import HeadOutputs, Keys, LogSumExp, Queries, Values
+from probes.shapes import AttendedColumns, AttentionPattern, HeadOutputs, Keys, LogSumExp, Queries, Values
 
-BLOCK = 128
-"""Query rows that the block-wise path holds at a time."""
+BLOCK = 64
+"""Query rows that the block-wise path holds at a time; few enough for the caches of a processor."""
+
+STRAND = 16
+"""Keys of a strand: every so-manieth of a row."""
+
+UNSEEN = -1e30
+"""Score of a key that a query may not see: its probability is 0, and 0 times it is 0."""
 
 FUSED_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -56,6 +68,129 @@ class Scoring:
         return visible_pairs(self.mask, self.is_causal, sample, query_pos, key_pos)
 
 
+class Scratch:
+    """Memory that the blocks of a layer use one after the other.
+
+    To ask the system for it each time costs more than attention itself.
+    """
+
+    def __init__(self) -> None:
+        self._buffers: dict[str, Tensor] = {}
+
+    def __call__(self, use: str, shape: Sequence[int], like: Tensor) -> Tensor | None:
+        """Room for a tensor in float32; what was there for the same use is overwritten.
+
+        Args:
+            use: What it is for.
+            shape: Its shape.
+            like: A tensor on the same device.
+
+        Returns:
+            The room; None where gradients are kept, for which every tensor must last.
+        """
+        if torch.is_grad_enabled():
+            return None
+        size = math.prod(shape)
+        if use not in self._buffers or len(self._buffers[use]) < size:
+            self._buffers[use] = torch.empty(size, dtype=torch.float32, device=like.device)
+        return self._buffers[use][:size].view(*shape)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some rows of a layer's map while it is made, with all keys that any of their queries may see.
+
+    Its tensors are overwritten by the next block.
+    """
+
+    start: int
+    """First query of the block, counted from the first query of the call."""
+
+    first_key: int
+    """First key of the block, counted from the first key of the call."""
+
+    first_query: int
+    """Key position of the first query of the call: keys of a cached prefix stand before it."""
+
+    scoring: Scoring
+    scores: AttentionPattern
+    """Before softmax; UNSEEN where a query may not see a key."""
+
+    pattern: AttentionPattern
+    """After softmax."""
+
+    scratch: Scratch
+
+    @property
+    def device(self) -> torch.device:
+        """Where the layer lies."""
+        return self.pattern.device
+
+    @property
+    def stop(self) -> int:
+        """First query behind the block."""
+        return self.start + self.pattern.shape[2]
+
+    @property
+    def last_key(self) -> int:
+        """First key behind the block."""
+        return self.first_key + self.pattern.shape[3]
+
+    @cached_property
+    def largest(self) -> Float[Tensor, "batch head rows"]:
+        """Largest entry of every row; 0 where a query sees no key."""
+        return self._strands.amax(-1)
+
+    @cached_property
+    def largest_key(self) -> Int[Tensor, "batch head rows"]:
+        """Key with the largest entry of every row, counted from the first key of the call; -1 where a query sees none.
+
+        Where several keys share the largest entry, one of them.
+        """
+        n_strands, best = self._strands.shape[-1], self._strands.argmax(-1)
+        strand = self.pattern.unflatten(-1, (-1, n_strands)).gather(-1, self._at_strand(best)).squeeze(-1)
+        key = strand.argmax(-1) * n_strands + best
+        return torch.where(self.largest > 0, key + self.first_key, -1)
+
+    @cached_property
+    def _strands(self) -> Float[Tensor, "batch head rows strand"]:
+        """Largest entry of every strand of keys: to find the largest of all in two steps takes a fifth of the time."""
+        length = STRAND if self.pattern.shape[-1] % STRAND == 0 else 1
+        return self.pattern.unflatten(-1, (length, -1)).amax(-2)
+
+    def _at_strand(self, strand: Int[Tensor, "batch head rows"]) -> Int[Tensor, "batch head rows key 1"]:
+        length = self.pattern.shape[-1] // self._strands.shape[-1]
+        return strand[..., None, None].expand(*strand.shape, length, 1)
+
+    @cached_property
+    def log_sum_exp(self) -> Float[Tensor, "batch head rows"]:
+        """Logarithm of every softmax denominator in nats; minus infinity where a query sees no key."""
+        return torch.where(self.largest > 0, self.scores.amax(-1) - self.largest.log(), -torch.inf)
+
+    def entropies(self) -> Float[Tensor, "batch head rows"]:
+        """Entropy -Σ A ln A of every row over its keys in nats; a learned sink is no key and adds none."""
+        products = torch.mul(self.pattern, self.scores, out=self.scratch("products", self.pattern.shape, self.pattern))
+        mass = 1.0 if self.scoring.sink is None else self.pattern.sum(-1)
+        entropies = self.log_sum_exp * mass - products.sum(-1)
+        return torch.where(self.largest > 0, entropies.clamp(min=0), 0.0)
+
+    def attend(self, columns: Float[Tensor, "batch n_columns key_pos"]) -> AttendedColumns:
+        """Attention applied to columns of one number a key, such as indicators of sets of keys or their positions.
+
+        Args:
+            columns: Numbers of all keys of the call.
+
+        Returns:
+            Shape (batch, head, rows, n_columns).
+        """
+        of_keys = columns[..., self.first_key : self.last_key].contiguous().transpose(1, 2)
+        return (self.pattern.flatten(1, 2) @ of_keys).unflatten(1, self.pattern.shape[1:3])
+
+
+Visit = Callable[[Block], None]
+"""Looks at a block; it must not keep its tensors."""
+
+
 def attend(query: Queries, key: Keys, value: Values, scoring: Scoring) -> tuple[HeadOutputs, LogSumExp]:
     """Attention applied to values.
 
@@ -72,6 +207,10 @@ def attend(query: Queries, key: Keys, value: Values, scoring: Scoring) -> tuple[
     Source:
         Our own; exact up to rounding.
     """
+    if scoring.is_plain and query.device.type == "cuda":
+        found = cuda_kernels.attend(query, key, value, is_causal=scoring.is_causal, scale=scoring.scale)
+        if found is not None:
+            return found
     fits = query.device.type == "cpu" and query.shape[-1] == value.shape[-1] and query.dtype in FUSED_DTYPES
     return fused(query, key, value, scoring) if fits and scoring.is_plain else blockwise(query, key, value, scoring)
 
@@ -91,49 +230,122 @@ def fused(query: Queries, key: Keys, value: Values, scoring: Scoring) -> tuple[H
 
 def blockwise(query: Queries, key: Keys, value: Values, scoring: Scoring) -> tuple[HeadOutputs, LogSumExp]:
     """Any attention, over blocks of query rows; see attend."""
+    log_sums: list[Tensor] = []
+    output = attend_visited(query, key, value, scoring, lambda block: log_sums.append(block.log_sum_exp))
+    return output, torch.cat(log_sums, dim=2)
+
+
+def attend_visited(query: Queries, key: Keys, value: Values, scoring: Scoring, visit: Visit) -> HeadOutputs:
+    """Any attention applied to values, over blocks of query rows that are looked at.
+
+    Args:
+        query: Shape (batch, head, query_pos, d_head).
+        key: Shape (batch, kv_head, key_pos, d_head), not repeated.
+        value: Shape (batch, kv_head, key_pos, d_value).
+        scoring: How the layer scores.
+        visit: Looks at every block while it exists.
+
+    Returns:
+        Output of shape (batch, head, query_pos, d_value).
+    """
+    outputs = []
+    for block in blocks(query, key, scoring):
+        visit(block)
+        outputs.append(_weighted(block.pattern.to(value.dtype), value[:, :, block.first_key : block.last_key]))
+    return torch.cat(outputs, dim=2)
+
+
+def blocks(query: Queries, key: Keys, scoring: Scoring) -> Iterator[Block]:
+    """The map of a layer, block by block; each takes O(length) memory.
+
+    Args:
+        query: Shape (batch, head, query_pos, d_head).
+        key: Shape (batch, kv_head, key_pos, d_head), not repeated.
+        scoring: How the layer scores.
+
+    Yields:
+        Blocks in order of their queries; the next one overwrites the tensors of the last.
+    """
     n_queries, n_keys = query.shape[2], key.shape[2]
-    outputs, log_sums = [], []
+    key, scratch = key.float(), Scratch()
     for start in range(0, n_queries, BLOCK):
         stop = min(start + BLOCK, n_queries)
         first = scoring.mask.first_key(start) if isinstance(scoring.mask, Mask) else 0
         last = stop if scoring.mask is None and scoring.is_causal else n_keys
-        scores = block_scores(query[:, :, start:stop], key[:, :, first:last], scoring)
-        scores = scores.masked_fill(~_block_visible(scoring, query, (start, stop), (first, last)), -torch.inf)
-        log_sum = _log_sum_exp(scores, scoring.sink)
-        pattern = torch.exp(scores - log_sum[..., None].nan_to_num(neginf=0.0)).to(value.dtype)
-        outputs.append(_weighted_values(pattern, value[:, :, first:last]))
-        log_sums.append(log_sum)
-    return torch.cat(outputs, dim=2), torch.cat(log_sums, dim=2)
+        scores = block_scores(query[:, :, start:stop], key[:, :, first:last], scoring, scratch)
+        pattern = _softmax_of_block(scores, scoring, (start, stop), (first, last), scratch)
+        yield Block(start, first, n_keys - n_queries, scoring, scores, pattern, scratch)
 
 
-def block_scores(query: Queries, key: Keys, scoring: Scoring) -> Float[Tensor, "batch head query_pos key_pos"]:
+def block_scores(
+    query: Queries, key: Keys, scoring: Scoring, scratch: Scratch | None = None
+) -> Float[Tensor, "batch head query_pos key_pos"]:
     """Scores of some queries and keys, before masking.
 
     Args:
         query: Shape (batch, head, query_pos, d_head).
         key: Shape (batch, kv_head, key_pos, d_head).
         scoring: How the layer scores.
+        scratch: Memory for them; left out, they get their own.
 
     Returns:
         Scores in nats.
     """
-    grouped = query.unflatten(1, (key.shape[1], -1))
-    scores = torch.matmul(grouped.float(), key[:, :, None].float().transpose(-1, -2)).flatten(1, 2)
-    return scoring.cap(scores * scoring.scale)
+    batch, n_kv_heads, n_keys, _ = key.shape
+    scaled = (query.float() * scoring.scale).unflatten(1, (n_kv_heads, -1)).flatten(2, 3).flatten(0, 1)
+    room = None if scratch is None else scratch("scores", (len(scaled), scaled.shape[1], n_keys), scaled)
+    scores = torch.bmm(scaled, key.float().flatten(0, 1).transpose(1, 2), out=room)
+    return scoring.cap(scores.view(batch, query.shape[1], query.shape[2], n_keys))
 
 
-def _block_visible(scoring: Scoring, query: Tensor, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
-    sample = torch.arange(query.shape[0], device=query.device)[:, None, None]
-    query_pos = torch.arange(*rows, device=query.device)[None, :, None]
-    key_pos = torch.arange(*columns, device=query.device)[None, None, :]
+def softmax_of_visible(
+    scores: AttentionPattern, seen: Bool[Tensor, "batch _head query_pos key_pos"], sink: Tensor | None
+) -> AttentionPattern:
+    """Rows of a map out of their scores.
+
+    Args:
+        scores: Before masking.
+        seen: Whether a query sees a key.
+        sink: Learned logits that take part in the softmax, shape (head,).
+
+    Returns:
+        Rows that sum to one, or to less where a sink takes part; 0 where a query sees no key.
+    """
+    return _softmax(scores.masked_fill(~seen, UNSEEN), sink, room=None).masked_fill(~seen, 0.0)
+
+
+def _softmax_of_block(
+    scores: AttentionPattern, scoring: Scoring, rows: tuple[int, int], columns: tuple[int, int], scratch: Scratch
+) -> AttentionPattern:
+    """The pattern; scores of keys that a query may not see are overwritten with UNSEEN."""
+    room = scratch("pattern", scores.shape, scores)
+    if scoring.mask is None and not scoring.is_causal:
+        return _softmax(scores, scoring.sink, room)
+    is_plain = scoring.mask is None
+    behind = rows[0] - columns[0] if is_plain else 0  # in plain causal blocks, all keys before the rows are visible
+    unseen = ~_visible_of_block(scoring, scores, rows, (columns[0] + behind, columns[1]))
+    scores[..., behind:].masked_fill_(unseen, UNSEEN)
+    pattern = _softmax(scores, scoring.sink, room)
+    sees_nothing = unseen.all(-1, keepdim=True)
+    return pattern.masked_fill(sees_nothing, 0.0) if not is_plain and bool(sees_nothing.any()) else pattern
+
+
+def _visible_of_block(
+    scoring: Scoring, scores: Tensor, rows: tuple[int, int], columns: tuple[int, int]
+) -> Bool[Tensor, "batch _head rows keys"]:
+    sample = torch.arange(scores.shape[0], device=scores.device)[:, None, None]
+    query_pos = torch.arange(*rows, device=scores.device)[None, :, None]
+    key_pos = torch.arange(*columns, device=scores.device)[None, None, :]
     return scoring.visible(sample, query_pos, key_pos).expand(-1, rows[1] - rows[0], -1)[:, None]
 
 
-def _log_sum_exp(scores: Tensor, sink: Tensor | None) -> Tensor:
-    log_sum = torch.logsumexp(scores, dim=-1)
-    return log_sum if sink is None else torch.logaddexp(log_sum, sink.float()[None, :, None])
+def _softmax(scores: AttentionPattern, sink: Tensor | None, room: Tensor | None) -> AttentionPattern:
+    if sink is None:
+        return torch.softmax(scores, dim=-1) if room is None else torch.softmax(scores, dim=-1, out=room)
+    log_sum = torch.logaddexp(torch.logsumexp(scores, dim=-1), sink.float()[None, :, None])
+    return torch.exp(scores - log_sum[..., None])
 
 
-def _weighted_values(pattern: Tensor, value: Tensor) -> Tensor:
-    grouped = pattern.unflatten(1, (value.shape[1], -1))
-    return torch.matmul(grouped, value[:, :, None]).flatten(1, 2)
+def _weighted(pattern: AttentionPattern, value: Values) -> HeadOutputs:
+    grouped = pattern.unflatten(1, (value.shape[1], -1)).flatten(2, 3)
+    return (grouped @ value).unflatten(2, (-1, pattern.shape[2])).flatten(1, 2)

@@ -43,7 +43,10 @@ class Mask:
             Truth values of the broadcast shape.
         """
         seen = self.rule(batch, torch.zeros_like(batch), query_pos + self.query_offset, key_pos + self.key_offset)
-        return seen if self.padding is None else seen & self.padding[batch, key_pos + self.key_offset]
+        if self.padding is None:
+            return seen
+        padding = self.padding.to(batch.device)  # layers of a sharded model share the mask of the first
+        return seen & padding[batch, key_pos + self.key_offset]
 
     def first_key(self, first_query: int) -> int:
         """First key that any query from this one on may see, counted from the first key of this call."""

@@ -15,7 +15,7 @@ from torch import Tensor
 from probes.adapters.base import ProbedModel
 from probes.errors import BadInputError
 from probes.inputs import TokenBatch
-from probes.readouts.base import FinalReadOut, ReadOut
+from probes.readouts.base import FinalReadOut, LayerReadOut
 from probes.readouts.top_keys import TopKeys
 from probes.shapes import Reading
 from probes.teacher_forcing import emitting_queries, residual_at, share_written, would_write
@@ -45,7 +45,7 @@ class Hits:
     """How well the model knew the answers."""
 
 
-def hit_read_outs(batch: TokenBatch) -> dict[str, ReadOut | FinalReadOut]:
+def hit_read_outs(batch: TokenBatch) -> dict[str, LayerReadOut | FinalReadOut]:
     """Read-outs that hits are made of.
 
     Args:

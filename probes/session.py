@@ -9,7 +9,6 @@ from rich.progress import Progress
 
 from catalog.runs import Matrix, ProbeRun
 from probes.adapters.base import ProbedModel
-from probes.attention import IMPLEMENTATION
 from probes.detectors.base import Detector, PassDetector, Samples, WeightDetector
 from probes.errors import (
     BadInputError,
@@ -202,7 +201,7 @@ def make_record(
             seconds=seconds,
             device=str(model.device),
             dtype=str(model.dtype).removeprefix("torch."),
-            attention=IMPLEMENTATION,
+            attention=model.attention,
         ),
     )
 

@@ -36,10 +36,11 @@ def imported_by(statement):
 
 ORDER = [
     {"shapes", "errors", "standard", "options"},
-    {"masks", "inputs", "statistics", "weights"},
+    {"masks", "inputs", "statistics", "weights", "cuda_kernels"},
     {"kernels"},
     {"calls"},
-    {"attention", "readouts"},
+    {"attention", "mapped_calls", "readouts"},
+    {"module_hooks"},
     {"adapters"},
     {"recipes", "forward", "circuits", "interventions"},
     {"detectors"},

@@ -24,17 +24,19 @@ from transformers import (
 
 from catalog.ids import slugify
 from catalog.runs import MeasuredModel
-from probes.adapters import _demo, _gguf, _hub, _self_check
+from probes.adapters import _demo, _gguf, _hub, _map_check, _self_check
 from probes.adapters._failures import LOADING_ERRORS, first_line
 from probes.adapters.base import ProbedModel
 from probes.adapters.shape import ModelShape
 from probes.errors import (
     BadInputError,
     ModelNotFoundError,
+    OutsideInterfaceError,
     ProbeError,
     UnsupportedModelError,
     UntrustedModelError,
 )
+from probes.module_hooks import MapSource
 from probes.standard import DTYPE_NAMES
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -102,8 +104,8 @@ def load_model(
     Raises:
         ModelNotFoundError: nothing can be loaded under this name.
         UntrustedModelError: it can only be loaded by running its own code, or out of pickles, which was not asked for.
-        UnsupportedModelError: a sequence-to-sequence model, or layers that the engine cannot read.
-        SelfCheckError: streamed and eager attention disagree.
+        UnsupportedModelError: a sequence-to-sequence model, or layers whose attention can be read in no way.
+        SelfCheckError: what is read is not what the model computes.
         BadInputError: an unknown device or number format.
         MissingPackageError: a package for this kind of source is not installed.
     """
@@ -134,8 +136,16 @@ def _load(source: str | Path, revision: str | None, how: Manner, name: str | Non
 
 def _finish(module: PreTrainedModel, tokenizer: Any, identity: Identity) -> ProbedModel:
     _refuse_sequence_to_sequence(module.config)
-    shape = _self_check.check(module)
-    return ProbedModel(module, tokenizer, shape, _record(module, shape, identity))
+    shape, sources = _checked(module)
+    return ProbedModel(module, tokenizer, shape, _record(module, shape, identity), sources)
+
+
+def _checked(module: PreTrainedModel) -> tuple[ModelShape, tuple[MapSource, ...] | None]:
+    """Sizes, and where attention maps come out of a model that has to be read by module hooks."""
+    try:
+        return _self_check.check(module), None
+    except OutsideInterfaceError as error:
+        return _map_check.check(module, error)
 
 
 def _record(module: PreTrainedModel, shape: ModelShape, identity: Identity) -> MeasuredModel:
@@ -288,6 +298,11 @@ def _hash_files(files: Iterable[Path], *, with_names: bool = True) -> str:
 def _hash_parameters(module: PreTrainedModel) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
+        if tensor.is_meta:
+            raise UnsupportedModelError(
+                f"{type(module).__name__}: the weights are not in memory ({name} was offloaded), so nothing would say "
+                "which model was measured; load it with a device_map that keeps them on devices"
+            )
         digest.update(name.encode() + b"\0")
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

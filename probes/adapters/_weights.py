@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,12 +13,14 @@ from transformers import PreTrainedModel
 from probes.adapters._projections import Projections, has_projections, projections
 from probes.adapters.shape import ModelShape
 from probes.attention import reading
-from probes.calls import AttentionCall
+from probes.calls import StreamedCall
 from probes.errors import SelfCheckError, UnsupportedModelError
 from probes.weights import HeadWeights, ModelWeights, Norm
 
 LENGTH = 5
 """Positions of the input on which the weights are proved."""
+
+Weights = TypeVar("Weights")
 
 TOLERANCES = {torch.bfloat16: 5e-2, torch.float16: 1e-2}
 """Largest relative difference by number format; 1e-4 otherwise."""
@@ -30,9 +32,9 @@ class Trace:
 
     inputs: dict[nn.Module, Tensor] = field(default_factory=dict)
     outputs: dict[nn.Module, Tensor] = field(default_factory=dict)
-    calls: dict[int, AttentionCall] = field(default_factory=dict)
+    calls: dict[int, StreamedCall] = field(default_factory=dict)
 
-    def read(self, call: AttentionCall) -> None:
+    def read(self, call: StreamedCall) -> None:
         """Keep one attention call; the input is short."""
         self.calls[call.layer] = call
 
@@ -69,12 +71,13 @@ def _factor(one: Tensor, other: Tensor) -> float | None:
     return factor if float((factor * plain - wanted).abs().max()) <= close else None
 
 
-def read_weights(model: PreTrainedModel, shape: ModelShape) -> ModelWeights:
+def read_weights(model: PreTrainedModel, shape: ModelShape, *, is_streamed: bool = True) -> ModelWeights:
     """Weights of a model by head.
 
     Args:
         model: A transformers decoder.
         shape: Its sizes.
+        is_streamed: Whether it calls our attention function; if not, only what stands outside its heads is read.
 
     Returns:
         The weights; every layer was checked.
@@ -87,7 +90,7 @@ def read_weights(model: PreTrainedModel, shape: ModelShape) -> ModelWeights:
     if not shape.is_causal or model.get_output_embeddings() is None:
         raise UnsupportedModelError(f"{kind} has no language head that reads left to right, so it has no such weights")
     tokens = torch.randint(shape.d_vocab, (1, LENGTH), generator=torch.Generator().manual_seed(0))
-    with _traced(model) as trace:
+    with _traced(model, is_streamed=is_streamed) as trace:
         logits = model(tokens.to(model.get_input_embeddings().weight.device), use_cache=False).logits.float()
     blocks = _blocks(model, shape)
     outside = [module for module in _norms(model) if not any(module in set(block.modules()) for block in blocks)]
@@ -99,11 +102,12 @@ def read_weights(model: PreTrainedModel, shape: ModelShape) -> ModelWeights:
         for number, block in enumerate(blocks)
         if number in trace.calls
     }
-    head_weights = partial(_head_weights, layers, shape)
+    place = model.get_output_embeddings().weight.device
+    head_weights = partial(_head_weights, layers, shape, place) if is_streamed else partial(_refuse_heads, kind)
     for number, layer in layers.items():
         _check_layer(kind, number, head_weights(number), layer, trace)
-    final_norm = Norm.of(final, shape.d_model)
-    W_U = _unembedding(model, final_norm(trace.inputs[final].float()), logits)
+    final_norm = _placed(Norm.of(final, shape.d_model), place)
+    W_U = _unembedding(model, final_norm(trace.inputs[final].to(place).float()), logits.to(place))
     return ModelWeights(
         layer=head_weights,
         W_E=model.get_input_embeddings().weight.detach(),
@@ -115,13 +119,13 @@ def read_weights(model: PreTrainedModel, shape: ModelShape) -> ModelWeights:
 
 
 @contextmanager
-def _traced(model: PreTrainedModel) -> Iterator[Trace]:
+def _traced(model: PreTrainedModel, *, is_streamed: bool) -> Iterator[Trace]:
     trace = Trace()
     with ExitStack() as stack:
         for module in model.modules():
             handle = module.register_forward_hook(trace.hook, with_kwargs=True)
             stack.callback(handle.remove)
-        stack.enter_context(reading(model, trace))
+        stack.enter_context(reading(model, trace) if is_streamed else torch.no_grad())
         yield trace
 
 
@@ -178,13 +182,13 @@ def _multiplier(config: Any) -> float:
     return float(getattr(settings, "residual_multiplier", 1.0) * getattr(settings, "attention_out_multiplier", 1.0))
 
 
-def _head_weights(layers: dict[int, Layer], shape: ModelShape, number: int) -> HeadWeights:
-    """Weights of one layer by head."""
+def _head_weights(layers: dict[int, Layer], shape: ModelShape, place: torch.device, number: int) -> HeadWeights:
+    """Weights of one layer by head, where the unembedding lies."""
     layer = layers[number]
     parts: Projections = projections(layer.attention, shape)
     W_O, b_O = parts.output
     after = None if layer.norm_behind is None else Norm.of(layer.norm_behind, shape.d_model)
-    return HeadWeights(
+    weights = HeadWeights(
         *_by_head(*parts.query, shape.n_heads),
         *_by_head(*parts.key, shape.n_key_value_heads),
         *_by_head(*parts.value, shape.n_key_value_heads),
@@ -192,6 +196,22 @@ def _head_weights(layers: dict[int, Layer], shape: ModelShape, number: int) -> H
         b_O=W_O.new_zeros(W_O.shape[1]).float() if b_O is None else layer.multiplier * b_O.float(),
         input_norm=None if layer.norm_before is None else _norm_before(*layer.norm_before, shape.d_model),
         output_norm=after,
+    )
+    return _placed(weights, place)
+
+
+def _placed(weights: Weights, place: torch.device) -> Weights:
+    """The same weights with all their tensors on one device: the layers of a sharded model lie on several."""
+    values = {field.name: getattr(weights, field.name) for field in fields(weights)}  # type: ignore[arg-type]
+    moved = {name: value.to(place) for name, value in values.items() if isinstance(value, Tensor)}
+    norms = {name: _placed(value, place) for name, value in values.items() if isinstance(value, Norm)}
+    return replace(weights, **moved, **norms)  # type: ignore[type-var]
+
+
+def _refuse_heads(kind: str, number: int) -> HeadWeights:
+    raise UnsupportedModelError(
+        f"{kind} does not use the attention interface of transformers, so the weights of its heads (layer {number}) "
+        "cannot be told apart"
     )
 
 
@@ -208,11 +228,13 @@ def _by_head(weight: Tensor, bias: Tensor | None, n_heads: int) -> tuple[Tensor,
 
 
 def _check_layer(kind: str, number: int, weights: HeadWeights, layer: Layer, trace: Trace) -> None:
-    call, given = trace.calls[number], trace.inputs[layer.attention].float()
-    made = layer.multiplier * trace.outputs[layer.attention].float()
+    call, place = trace.calls[number], weights.W_O.device
+    seen = (trace.inputs[layer.attention], call.value, call.output, trace.outputs[layer.attention])
+    given, value, z, made = (tensor.to(place).float() for tensor in seen)
+    made = layer.multiplier * made
     values = given[:, None] @ weights.W_V + weights.b_V[:, None]
-    outputs = (call.output.float() @ weights.W_O).sum(1) + weights.b_O
-    for what, ours, theirs in (("values", values, call.value.float()), ("head outputs", outputs, made)):
+    outputs = (z @ weights.W_O).sum(1) + weights.b_O
+    for what, ours, theirs in (("values", values, value), ("head outputs", outputs, made)):
         _compare(f"{kind} layer {number}: {what}", ours, theirs, call.query.dtype)
 
 

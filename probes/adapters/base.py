@@ -1,8 +1,9 @@
 """A model that the probes can measure."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool
@@ -12,6 +13,9 @@ from transformers import PreTrainedModel
 from catalog.runs import MeasuredModel
 from probes.adapters._weights import read_weights
 from probes.adapters.shape import ModelShape
+from probes.attention import IMPLEMENTATION, reading
+from probes.calls import AttentionCall
+from probes.module_hooks import FALLBACK, MapSource, reading_maps
 from probes.shapes import Tokens
 from probes.weights import ModelWeights
 
@@ -29,6 +33,14 @@ def backbone(module: PreTrainedModel) -> nn.Module:
     return layers
 
 
+@runtime_checkable
+class CallReader(Protocol):
+    """Something that wants to see every attention call of a forward pass, whichever way the model is read."""
+
+    def read(self, call: AttentionCall) -> None:
+        """Take what is wanted from one call; the tensors must not be kept."""
+
+
 @dataclass(frozen=True)
 class ProbedModel:
     """A transformers model that passed the self-check, with its tokenizer and its record."""
@@ -43,6 +55,9 @@ class ProbedModel:
     record: MeasuredModel
     """Who the model is, for the files of its runs."""
 
+    map_sources: tuple[MapSource, ...] | None = None
+    """Where attention maps come out of a model outside the attention interface; None if it is streamed."""
+
     @property
     def device(self) -> torch.device:
         """Where the embedding lies, and with it the input."""
@@ -54,6 +69,11 @@ class ProbedModel:
         """Number format of the weights."""
         dtype: torch.dtype = self.module.dtype
         return dtype
+
+    @property
+    def attention(self) -> str:
+        """How its attention is read, as records say it."""
+        return IMPLEMENTATION if self.map_sources is None else FALLBACK
 
     @property
     def first_id(self) -> int | None:
@@ -68,7 +88,20 @@ class ProbedModel:
             UnsupportedModelError: the architecture keeps its weights in a way we do not know.
             SelfCheckError: the weights do not give the model's own outputs.
         """
-        return read_weights(self.module, self.shape)
+        return read_weights(self.module, self.shape, is_streamed=self.map_sources is None)
+
+    def reading(self, reader: CallReader) -> AbstractContextManager[None]:
+        """Show every attention call of the model to a reader for the length of a with block.
+
+        Args:
+            reader: Sees one call a layer and forward pass.
+
+        Returns:
+            The block's context; run the model inside.
+        """
+        if self.map_sources is None:
+            return reading(self.module, reader)
+        return reading_maps(self.module, backbone(self.module), self.map_sources, reader)
 
     def read(self, tokens: Tokens, is_real: Bool[Tensor, "batch pos"] | None = None) -> None:
         """Run the layers on tokens; the logits are not computed.

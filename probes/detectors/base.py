@@ -15,7 +15,7 @@ import torch
 from probes.adapters.base import ProbedModel
 from probes.errors import InputTooShortError
 from probes.inputs import TokenBatch, random_other_keys, random_other_set
-from probes.readouts.base import FinalReadOut, ReadOut
+from probes.readouts.base import FinalReadOut, LayerReadOut
 from probes.readouts.key_mass import KeyMass
 from probes.readouts.set_mass import SetMass
 from probes.recipes.base import Recipe
@@ -111,7 +111,7 @@ class PassDetector(Detector):
     """Fewest positions that give a score."""
 
     @abstractmethod
-    def read_outs(self, batch: TokenBatch) -> Mapping[str, ReadOut | FinalReadOut]:
+    def read_outs(self, batch: TokenBatch) -> Mapping[str, LayerReadOut | FinalReadOut]:
         """What to read while the model runs, by names of the detector's own choice.
 
         Args:
@@ -168,7 +168,7 @@ class KeyDetector(PassDetector):
             Shape (batch, query_pos, n_keys), counted from 0; -1 where a query has fewer keys or does not count.
         """
 
-    def read_outs(self, batch: TokenBatch) -> Mapping[str, ReadOut]:
+    def read_outs(self, batch: TokenBatch) -> Mapping[str, LayerReadOut]:
         """Mass on the chosen keys and on random others."""
         keys = torch.where(batch.is_real[..., None], self.key_positions(batch), -1)
         null_keys = random_other_keys(keys, self.generator(batch.seed))
@@ -218,12 +218,12 @@ class KeySetDetector(PassDetector):
         """
         return batch.is_real & (torch.arange(batch.tokens.shape[1]) > 0)
 
-    def read_outs(self, batch: TokenBatch) -> Mapping[str, ReadOut]:
+    def read_outs(self, batch: TokenBatch) -> Mapping[str, LayerReadOut]:
         """Mass on the set and on a random other set of its size."""
         wanted = self.key_set(batch) & batch.is_real
         other = random_other_set(wanted, batch.is_real, self.generator(batch.seed))
         sets: KeySets = torch.stack([wanted, other], dim=1)
-        return {"masses": SetMass(sets, self.queries(batch))}
+        return {"masses": SetMass(self.queries(batch), sets)}
 
     def samples(self, readings: Mapping[str, Reading], batch: TokenBatch, model: ProbedModel) -> Samples:
         """What was read is the score."""

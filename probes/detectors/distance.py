@@ -18,7 +18,7 @@ import torch
 from probes.adapters.base import ProbedModel
 from probes.detectors.base import PassDetector, Samples
 from probes.inputs import TokenBatch
-from probes.readouts.base import ReadOut
+from probes.readouts.base import LayerReadOut
 from probes.readouts.distance import Distance
 from probes.readouts.even_attention import EvenAttention
 from probes.shapes import Reading
@@ -34,7 +34,7 @@ class AttentionDistance(PassDetector):
     threshold = 37.5
     threshold_source = "our choice: halfway from an even spread to the first token on the standard input"
 
-    def read_outs(self, batch: TokenBatch) -> Mapping[str, ReadOut]:
+    def read_outs(self, batch: TokenBatch) -> Mapping[str, LayerReadOut]:
         """Distances, and what an even spread would have."""
         queries = batch.is_real & (torch.arange(batch.tokens.shape[1]) > 0)
         return {"distance": Distance(queries), "even": EvenAttention(queries)}

@@ -18,7 +18,7 @@ import torch
 from probes.adapters.base import ProbedModel
 from probes.detectors.base import PassDetector, Samples
 from probes.inputs import TokenBatch
-from probes.readouts.base import ReadOut
+from probes.readouts.base import LayerReadOut
 from probes.readouts.key_mass import KeyMass
 from probes.recipes.prose_and_code import ProseAndCode
 from probes.shapes import Reading
@@ -34,7 +34,7 @@ class Dormancy(PassDetector):
     threshold = 0.2
     threshold_source = "our choice; the paper's head goes from nearly all attention to little"
 
-    def read_outs(self, batch: TokenBatch) -> Mapping[str, ReadOut]:
+    def read_outs(self, batch: TokenBatch) -> Mapping[str, LayerReadOut]:
         """Mass on position 0 of all queries but the first."""
         query_pos = torch.arange(batch.tokens.shape[1])
         return {"sink": KeyMass(torch.where(batch.is_real & (query_pos > 0), 0, -1)[..., None])}

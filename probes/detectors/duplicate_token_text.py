@@ -16,7 +16,7 @@ import torch
 from probes.detectors.base import KeyDetector
 from probes.errors import BadInputError
 from probes.inputs import TokenBatch, earlier_occurrences
-from probes.readouts.base import ReadOut
+from probes.readouts.base import LayerReadOut
 from probes.readouts.key_mass import KeyMass
 from probes.recipes.natural_text import NaturalText
 from probes.shapes import KeyPositions
@@ -38,7 +38,7 @@ class DuplicateTokenText(KeyDetector):
         is_common = batch.marks.get("is_common", torch.zeros_like(batch.tokens, dtype=torch.bool))
         return earlier_occurrences(torch.where(is_common, nowhere_else, batch.tokens))
 
-    def read_outs(self, batch: TokenBatch) -> Mapping[str, ReadOut]:
+    def read_outs(self, batch: TokenBatch) -> Mapping[str, LayerReadOut]:
         """Mass on the chosen keys, and on those of the passage before."""
         keys = self.key_positions(batch)
         null_keys = keys.roll(1, dims=0)

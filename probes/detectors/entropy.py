@@ -21,7 +21,7 @@ import torch
 from probes.adapters.base import ProbedModel
 from probes.detectors.base import PassDetector, Samples
 from probes.inputs import TokenBatch
-from probes.readouts.base import ReadOut
+from probes.readouts.base import LayerReadOut
 from probes.readouts.entropy import Entropy
 from probes.readouts.even_attention import EvenAttention
 from probes.shapes import Reading
@@ -40,7 +40,7 @@ class AttentionEntropy(PassDetector):
     threshold = 4.3
     threshold_source = "our choice: one bit below the highest possible score on the standard input"
 
-    def read_outs(self, batch: TokenBatch) -> Mapping[str, ReadOut]:
+    def read_outs(self, batch: TokenBatch) -> Mapping[str, LayerReadOut]:
         """Entropies, and what an even spread would have."""
         queries = batch.is_real & (torch.arange(batch.tokens.shape[1]) > 0)
         return {"entropy": Entropy(queries), "even": EvenAttention(queries)}

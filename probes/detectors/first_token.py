@@ -16,7 +16,7 @@ import torch
 from probes.adapters.base import ProbedModel
 from probes.detectors.base import KeyDetector, Samples
 from probes.inputs import TokenBatch
-from probes.readouts.base import ReadOut
+from probes.readouts.base import LayerReadOut
 from probes.readouts.key_mass import KeyMass
 from probes.shapes import KeyPositions, Reading
 
@@ -40,7 +40,7 @@ class FirstToken(KeyDetector):
         keys[0] = -1
         return keys.expand(n_samples, length)[..., None]
 
-    def read_outs(self, batch: TokenBatch) -> Mapping[str, ReadOut]:
+    def read_outs(self, batch: TokenBatch) -> Mapping[str, LayerReadOut]:
         """Besides score and null, the mass over the first queries alone: in a decoder, that of a shorter input."""
         keys = torch.where(batch.is_real[..., None], self.key_positions(batch), -1)
         query_pos = torch.arange(batch.tokens.shape[1])[:, None]

@@ -16,10 +16,9 @@ from probes.adapters.base import ProbedModel
 from probes.detectors.base import PassDetector, Samples
 from probes.errors import InputTooShortError
 from probes.inputs import TokenBatch, positions_after_occurrences, random_other_keys
-from probes.readouts.base import ReadOut
-from probes.readouts.key_mass import KeyMass
-from probes.readouts.top_keys import TopKeys
-from probes.shapes import KeyPositions, Reading, SampleScores
+from probes.readouts.base import LayerReadOut
+from probes.readouts.largest_key import LargestIsChosen
+from probes.shapes import KeyPositions, Reading
 
 
 class InductionArgmax(PassDetector):
@@ -32,19 +31,16 @@ class InductionArgmax(PassDetector):
     threshold_source = "our choice: most of the queries; no paper sets one"
     shortest_input = 3
 
-    def read_outs(self, batch: TokenBatch) -> Mapping[str, ReadOut]:
-        """The largest key of every query that counts; the mass tells layers whose window hides all targets."""
-        keys = _targets(batch)
-        query_pos = torch.arange(batch.tokens.shape[1])
-        return {"largest": TopKeys(torch.where((keys >= 0).any(-1), query_pos, -1)), "mass": KeyMass(keys)}
-
-    def samples(self, readings: Mapping[str, Reading], batch: TokenBatch, model: ProbedModel) -> Samples:
+    def read_outs(self, batch: TokenBatch) -> Mapping[str, LayerReadOut]:
         """How often the largest key is a target, and how often a random other one."""
         keys = _targets(batch)
         null_keys = random_other_keys(keys, self.generator(batch.seed))
-        largest, is_hidden = readings["largest"], readings["mass"].isnan()
-        scores, null = (_share_among(largest, chosen).masked_fill(is_hidden, torch.nan) for chosen in (keys, null_keys))
-        return Samples(scores, null)
+        return {"scores": LargestIsChosen(keys), "null_scores": LargestIsChosen(null_keys)}
+
+    def samples(self, readings: Mapping[str, Reading], batch: TokenBatch, model: ProbedModel) -> Samples:
+        """What was read is the score; layers whose window hides all targets have none."""
+        scores = readings["scores"]
+        return Samples(scores, readings["null_scores"].nan_to_num(0.0).masked_fill(scores.isnan(), torch.nan))
 
     def check(self, batch: TokenBatch) -> None:
         """Refuse an input without repeats."""
@@ -58,12 +54,6 @@ class InductionArgmax(PassDetector):
 def _targets(batch: TokenBatch) -> KeyPositions:
     """Positions right after earlier occurrences, for real queries."""
     return torch.where(batch.is_real[..., None], positions_after_occurrences(batch.tokens), -1)
-
-
-def _share_among(largest: Reading, keys: KeyPositions) -> SampleScores:
-    """Share of queries with keys whose largest key (sample, layer, head, query, 1) is one of them."""
-    is_hit = ((largest == keys[:, None, None]) & (largest >= 0)).any(-1)
-    return is_hit.sum(-1).double() / (largest[..., 0] >= 0).sum(-1)
 
 
 DETECTOR = InductionArgmax()

@@ -25,7 +25,7 @@ from probes.circuits.full_ov import over_layers
 from probes.detectors.base import PassDetector, Samples
 from probes.errors import InputTooShortError
 from probes.inputs import TokenBatch, earlier_occurrences
-from probes.readouts.base import ReadOut
+from probes.readouts.base import LayerReadOut
 from probes.readouts.head_output import HeadOutput
 from probes.readouts.top_keys import TopKeys
 from probes.shapes import Queried, QueryPositions, Reading
@@ -45,7 +45,7 @@ class InductionCopying(PassDetector):
     threshold_source = "our choice, ten times an even raise of 50 tokens; no paper sets one"
     shortest_input = 3
 
-    def read_outs(self, batch: TokenBatch) -> Mapping[str, ReadOut]:
+    def read_outs(self, batch: TokenBatch) -> Mapping[str, LayerReadOut]:
         """The most attended key and z of a few queries."""
         queries = spread(repeats(batch), N_QUERIES)
         return {"top": TopKeys(queries), "z": HeadOutput(queries)}

@@ -22,7 +22,7 @@ from torch import Tensor
 from probes.adapters.base import ProbedModel
 from probes.detectors.base import PassDetector, Samples
 from probes.inputs import TokenBatch
-from probes.readouts.base import ReadOut
+from probes.readouts.base import LayerReadOut
 from probes.readouts.set_mass import SetMassAt
 from probes.recipes.injection import VERSIONS, Injection
 from probes.shapes import Reading
@@ -40,7 +40,7 @@ class InstructionTracker(PassDetector):
     threshold_source = "our choice: a tenth of the attention to instruction and data moves; the paper sets none"
     recipe = Injection()
 
-    def read_outs(self, batch: TokenBatch) -> Mapping[str, ReadOut]:
+    def read_outs(self, batch: TokenBatch) -> Mapping[str, LayerReadOut]:
         """Attention of the last token to instruction and data."""
         length = batch.tokens.shape[1]
         sets = torch.stack([key_set(batch.marks[name], length) for name in ("instruction", "data")], dim=1)

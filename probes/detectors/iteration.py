@@ -22,7 +22,7 @@ from torch import Tensor
 from probes.adapters.base import ProbedModel
 from probes.detectors.base import PassDetector, Samples
 from probes.inputs import TokenBatch
-from probes.readouts.base import FinalReadOut, ReadOut
+from probes.readouts.base import FinalReadOut, LayerReadOut
 from probes.readouts.key_mass import KeyMass
 from probes.recipes.running_parity import RunningParity
 from probes.shapes import KeyPositions, QueryPositions, Reading
@@ -38,7 +38,7 @@ class Iteration(PassDetector):
     threshold_source = "our choice; the paper's models come near 1 and it sets none for language models"
     recipe = RunningParity()
 
-    def read_outs(self, batch: TokenBatch) -> Mapping[str, ReadOut | FinalReadOut]:
+    def read_outs(self, batch: TokenBatch) -> Mapping[str, LayerReadOut | FinalReadOut]:
         """Attention to the item whose turn it is, and to others."""
         states, items = _first_tokens(batch), _items(batch)
         others = _moved(items, states, self.generator(batch.seed))

@@ -23,7 +23,7 @@ from torch import Tensor
 from probes.adapters.base import ProbedModel
 from probes.detectors.base import PassDetector, Samples
 from probes.inputs import TokenBatch
-from probes.readouts.base import ReadOut
+from probes.readouts.base import LayerReadOut
 from probes.readouts.set_mass import SetMassAt
 from probes.recipes.needle import NeedleInHaystack
 from probes.shapes import Reading
@@ -41,7 +41,7 @@ class Lookback(PassDetector):
     threshold_source = "our choice: four times as much for a token of the context as for one since; no paper sets one"
     recipe = NeedleInHaystack()
 
-    def read_outs(self, batch: TokenBatch) -> Mapping[str, ReadOut]:
+    def read_outs(self, batch: TokenBatch) -> Mapping[str, LayerReadOut]:
         """Attention of the emitting queries to the context and to what came since."""
         position = torch.arange(batch.tokens.shape[1])
         is_context = (position > 0) & (position < _first_since(batch))

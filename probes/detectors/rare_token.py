@@ -20,10 +20,10 @@ from probes.adapters.base import ProbedModel
 from probes.detectors.base import PassDetector, Samples
 from probes.errors import BadInputError
 from probes.inputs import TokenBatch, random_other_set
-from probes.readouts.base import ReadOut
-from probes.readouts.top_keys import TopKeys
+from probes.readouts.base import LayerReadOut
+from probes.readouts.largest_key import LargestIsInSet
 from probes.recipes.natural_text import NaturalText
-from probes.shapes import Queried, Reading, SampleScores
+from probes.shapes import Queried, Reading
 
 RARE_SHARE = 0.1
 """Share of a sample's tokens that count as rare."""
@@ -44,19 +44,17 @@ class RareToken(PassDetector):
     threshold_source = "our choice: most of the queries; what the paper used, we could not read"
     shortest_input = 20
 
-    def read_outs(self, batch: TokenBatch) -> Mapping[str, ReadOut]:
-        """The largest key of every query but the first."""
-        query_pos = torch.arange(batch.tokens.shape[1])
-        return {"largest": TopKeys(torch.where(batch.is_real & (query_pos > 0), query_pos, -1)[:, 1:])}
+    def read_outs(self, batch: TokenBatch) -> Mapping[str, LayerReadOut]:
+        """How often the largest key is rare, and how often it is one of as many random others."""
+        behind_start = batch.is_real & (torch.arange(batch.tokens.shape[1]) > 0)
+        rare = _rarest(batch)
+        other = random_other_set(rare, behind_start, self.generator(batch.seed))
+        return {"scores": LargestIsInSet(behind_start, rare), "null_scores": LargestIsInSet(behind_start, other)}
 
     def samples(self, readings: Mapping[str, Reading], batch: TokenBatch, model: ProbedModel) -> Samples:
-        """How often the largest key is rare, and how often it is one of as many random others."""
-        largest = readings["largest"][..., 0]
-        rare = _rarest(batch)
-        behind_start = batch.is_real & (torch.arange(batch.tokens.shape[1]) > 0)
-        other = random_other_set(rare, behind_start, self.generator(batch.seed))
+        """What was read is the score."""
         order = round(float(batch.marks["id_order"][0, 0]), 3)
-        return Samples(_share_in(largest, rare), _share_in(largest, other), {"id_order": order})
+        return Samples(readings["scores"].double(), readings["null_scores"].double(), {"id_order": order})
 
     def check(self, batch: TokenBatch) -> None:
         """Refuse inputs whose rare tokens cannot be told."""
@@ -77,14 +75,6 @@ def _rarest(batch: TokenBatch) -> Queried:
     ids = torch.where(counts, batch.tokens, -1)
     rank = ids.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
     return counts & (rank < (counts.sum(1, keepdim=True) * RARE_SHARE).long())
-
-
-def _share_in(largest: Reading, chosen: Queried) -> SampleScores:
-    """Share of queries whose largest key is chosen, from (sample, layer, head, query) positions; -1 does not count."""
-    sample = torch.arange(len(largest))[:, None, None, None]
-    is_query = largest >= 0
-    hits = chosen[sample, largest.clamp(min=0)] & is_query
-    return hits.sum(-1).double() / is_query.sum(-1)
 
 
 DETECTOR = RareToken()

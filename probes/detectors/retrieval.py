@@ -23,7 +23,7 @@ from probes.adapters.base import ProbedModel
 from probes.detectors.base import PassDetector, Samples
 from probes.inputs import TokenBatch
 from probes.needle_hits import find_hits, hit_read_outs
-from probes.readouts.base import FinalReadOut, ReadOut
+from probes.readouts.base import FinalReadOut, LayerReadOut
 from probes.recipes.needle import NeedleInHaystack
 from probes.shapes import Reading, SampleScores
 
@@ -38,7 +38,7 @@ class Retrieval(PassDetector):
     threshold_source = "wu-2024-retrieval"
     recipe = NeedleInHaystack()
 
-    def read_outs(self, batch: TokenBatch) -> Mapping[str, ReadOut | FinalReadOut]:
+    def read_outs(self, batch: TokenBatch) -> Mapping[str, LayerReadOut | FinalReadOut]:
         """The key with the most attention at every step of the answer."""
         return hit_read_outs(batch)
 

@@ -17,7 +17,7 @@ import torch
 from probes.adapters.base import ProbedModel
 from probes.detectors.base import PassDetector, Samples
 from probes.inputs import TokenBatch
-from probes.readouts.base import ReadOut
+from probes.readouts.base import LayerReadOut
 from probes.readouts.key_mass import KeyMass
 from probes.readouts.recent_mass import RecentMass
 from probes.recipes.natural_text import NaturalText
@@ -38,7 +38,7 @@ class Streaming(PassDetector):
     threshold_source = "our choice: a tenth of the attention, at most, is lost; the paper ranks trained gates"
     shortest_input = FIRST_QUERY + 1
 
-    def read_outs(self, batch: TokenBatch) -> Mapping[str, ReadOut]:
+    def read_outs(self, batch: TokenBatch) -> Mapping[str, LayerReadOut]:
         """Mass on the first tokens and on the last ones."""
         queries = _queries(batch)
         sink = torch.where(queries[..., None], torch.arange(N_SINK), -1)

@@ -5,25 +5,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from probes.calls import AttentionCall
-from probes.readouts.base import ColumnReadOut, mean_over
-from probes.shapes import AttendedColumns, PerHead, Queried
+from probes.kernels import Block
+from probes.readouts.base import ColumnReadOut
+from probes.shapes import AttendedColumns, PerHead
 
 
 @dataclass(frozen=True, eq=False)
 class Distance(ColumnReadOut):
-    """Mean distance from a query to where it attends, averaged over the queries that count."""
+    """Mean distance Σ A (query_pos - key_pos) in tokens, averaged over the queries that count: (batch, head)."""
 
-    queries: Queried
-    """Shape (sample, query_pos)."""
-
-    def columns(self, call: AttentionCall) -> Tensor:
+    def columns(self, n_keys: int) -> Tensor:
         """The position of every key, and a one that counts how much attention goes to keys at all."""
-        key_pos = torch.arange(call.key.shape[2], device=call.device, dtype=torch.float32)
-        columns = torch.stack([key_pos, torch.ones_like(key_pos)], dim=-1)
-        return columns.expand(call.key.shape[0], -1, -1)
+        key_pos = torch.arange(n_keys, dtype=torch.float32)
+        columns = torch.stack([key_pos, torch.ones_like(key_pos)])
+        return columns.expand(len(self.queries), -1, -1)
 
-    def finish(self, attended: AttendedColumns, call: AttentionCall) -> PerHead:
-        """Distances Σ A (query_pos - key_pos), shape (batch, head), in tokens; later keys count as negative."""
-        query_pos = torch.arange(call.query.shape[2], device=call.device) + call.first_query
-        return mean_over(self.queries, query_pos * attended[..., 1] - attended[..., 0])
+    def of_attended(self, attended: AttendedColumns, block: Block) -> PerHead:
+        """Distances of the rows, shape (batch, head, rows); later keys count as negative."""
+        query_pos = torch.arange(block.start, block.stop, device=block.device) + block.first_query
+        return query_pos * attended[..., 1] - attended[..., 0]

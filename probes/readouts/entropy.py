@@ -2,22 +2,15 @@
 
 from dataclasses import dataclass
 
-from probes.calls import AttentionCall
-from probes.readouts.base import ReadOut, mean_over
-from probes.shapes import PerHead, Queried
+from probes.kernels import Block
+from probes.readouts.base import RowReadOut
+from probes.shapes import PerHead
 
 
 @dataclass(frozen=True, eq=False)
-class Entropy(ReadOut):
-    """Entropy of the attention of a query, averaged over the queries that count."""
+class Entropy(RowReadOut):
+    """Entropy of the attention of a query in nats, averaged over the queries that count: (batch, head)."""
 
-    queries: Queried
-    """Shape (sample, query_pos)."""
-
-    def read(self, call: AttentionCall) -> PerHead:
-        """Entropies of one layer.
-
-        Returns:
-            Shape (batch, head), in nats; not a number for a sample in which no query counts.
-        """
-        return mean_over(self.queries, call.entropies())
+    def of_rows(self, block: Block) -> PerHead:
+        """Entropies of the rows, shape (batch, head, rows)."""
+        return block.entropies()

@@ -23,6 +23,7 @@ class HeadOutput(ReadOut):
             Shape (batch, head, n_rows, d_value) in float32; 0 for missing rows.
         """
         positions = self.query_positions.to(call.device)[:, None, :, None]
-        shape = (-1, call.output.shape[1], -1, call.output.shape[3])
-        z = call.output.gather(2, positions.clamp(min=0).expand(shape)).float()
+        every = call.head_outputs()
+        shape = (-1, every.shape[1], -1, every.shape[3])
+        z = every.gather(2, positions.clamp(min=0).expand(shape)).float()
         return torch.where(positions >= 0, z, 0.0)

@@ -16,4 +16,4 @@ class MeanOutput(ReadOut):
 
     def read(self, call: AttentionCall) -> PerHead:
         """Means of one layer, shape (batch, head, d_value)."""
-        return mean_over(self.queries, call.output.float())
+        return mean_over(self.queries, call.head_outputs().float())

@@ -1,45 +1,25 @@
-"""Attention to the last few keys: a band along the diagonal, scored in blocks of query rows."""
+"""Attention to the last few keys: a band along the diagonal."""
 
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
-from probes import kernels
-from probes.calls import AttentionCall
-from probes.readouts.base import ReadOut, mean_over
-from probes.shapes import PerHead, Queried
+from probes.kernels import Block
+from probes.readouts.base import RowReadOut
+from probes.shapes import PerHead
 
 
 @dataclass(frozen=True, eq=False)
-class RecentMass(ReadOut):
-    """Attention from a query to itself and the keys right before it, averaged over the queries that count."""
-
-    queries: Queried
-    """Shape (sample, query_pos)."""
+class RecentMass(RowReadOut):
+    """Attention from a query to itself and the keys right before it, averaged over the queries: (batch, head)."""
 
     n_recent: int
-    """Keys that are recent, the query's own among them; O(length × n_recent) in all."""
+    """Keys that are recent, the query's own among them."""
 
-    def read(self, call: AttentionCall) -> PerHead:
-        """Masses of one layer.
-
-        Returns:
-            Shape (batch, head), from 0 to 1; not a number for a sample in which no query counts.
-        """
-        starts = range(0, call.query.shape[2], kernels.BLOCK)
-        return mean_over(self.queries, torch.cat([self._masses(call, start) for start in starts], dim=2))
-
-    def _masses(self, call: AttentionCall, start: int) -> Tensor:
-        """Masses of a block of queries, shape (batch, head, queries)."""
-        stop = min(start + kernels.BLOCK, call.query.shape[2])
-        first = max(0, start + call.first_query - self.n_recent + 1)
-        last = stop + call.first_query
-        scores = kernels.block_scores(call.query[:, :, start:stop], call.key[:, :, first:last], call.scoring)
-        entries = torch.exp(scores - call.log_sum_exp[:, :, start:stop, None])
-        sample = torch.arange(call.query.shape[0], device=call.device)[:, None, None]
-        query_pos = torch.arange(start, stop, device=call.device)[None, :, None]
-        key_pos = torch.arange(first, last, device=call.device)[None, None]
-        steps_back = query_pos + call.first_query - key_pos
-        counts = call.scoring.visible(sample, query_pos, key_pos) & (steps_back >= 0) & (steps_back < self.n_recent)
-        return torch.where(counts[:, None], entries, 0.0).sum(-1)
+    def of_rows(self, block: Block) -> PerHead:
+        """Masses of the rows, shape (batch, head, rows), from 0 to 1."""
+        first = max(block.first_key, block.start + block.first_query - self.n_recent + 1)
+        query_pos = torch.arange(block.start, block.stop, device=block.device)[:, None] + block.first_query
+        steps_back = query_pos - torch.arange(first, block.last_key, device=block.device)
+        is_recent = (steps_back >= 0) & (steps_back < self.n_recent)
+        return (block.pattern[..., first - block.first_key :] * is_recent).sum(-1)

@@ -1,32 +1,29 @@
-"""Attention to sets of keys: attention applied to indicator columns in place of the values, many sets in one call."""
+"""Attention to sets of keys: attention applied to indicator columns in place of the values, many sets at once."""
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from probes.calls import AttentionCall
-from probes.readouts.base import ColumnReadOut, ReadOut, mean_over
-from probes.shapes import AttendedColumns, KeySets, PerHead, Queried, QueryPositions
+from probes.kernels import Block
+from probes.readouts.base import ColumnReadOut, ReadOut
+from probes.shapes import AttendedColumns, KeySets, PerHead, QueryPositions
 
 
 @dataclass(frozen=True, eq=False)
 class SetMass(ColumnReadOut):
-    """Attention to each set of keys, averaged over the queries that count."""
+    """Attention to each set of keys, averaged over the queries that count: (batch, head, n_sets), from 0 to 1."""
 
     sets: KeySets
     """Shape (sample, n_sets, key_pos); keys that a query may not see get nothing."""
 
-    queries: Queried
-    """Shape (sample, query_pos)."""
-
-    def columns(self, call: AttentionCall) -> Tensor:
+    def columns(self, n_keys: int) -> Tensor:
         """One column a set."""
-        return self.sets.transpose(1, 2).to(call.device, torch.float32)
+        return self.sets.float()
 
-    def finish(self, attended: AttendedColumns, call: AttentionCall) -> PerHead:
-        """Masses, shape (batch, head, n_sets), from 0 to 1; not a number for a sample in which no query counts."""
-        return mean_over(self.queries, attended)
+    def of_attended(self, attended: AttendedColumns, block: Block) -> PerHead:
+        """Masses of the rows: what was attended to."""
+        return attended
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,4 +43,5 @@ class SetMassAt(ReadOut):
             Shape (batch, head, n_rows, n_sets), from 0 to 1; 0 for missing rows.
         """
         rows = call.rows(self.query_positions.to(call.device))
-        return rows @ self.sets.transpose(1, 2).to(call.device, rows.dtype)[:, None]
+        sets = self.sets[..., : rows.shape[-1]].to(call.device, rows.dtype)
+        return rows @ sets.transpose(1, 2)[:, None]

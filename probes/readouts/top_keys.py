@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
-from probes import kernels
 from probes.calls import AttentionCall
 from probes.readouts.base import ReadOut
 from probes.shapes import PerHead, QueryPositions
@@ -13,7 +11,7 @@ from probes.shapes import PerHead, QueryPositions
 
 @dataclass(frozen=True, eq=False)
 class TopKeys(ReadOut):
-    """Positions of the keys that get the most attention from chosen queries; all queries may be asked for."""
+    """Positions of the keys that get the most attention from a few queries."""
 
     query_positions: QueryPositions
     """Shape (sample, n_rows); -1 where there is none."""
@@ -22,14 +20,11 @@ class TopKeys(ReadOut):
     """How many keys of each query; no more than the input has positions."""
 
     def read(self, call: AttentionCall) -> PerHead:
-        """Positions of one layer, rows in blocks so that memory stays O(length).
+        """Positions of one layer.
 
         Returns:
             Shape (batch, head, n_rows, n_keys), most attended first; -1 for missing rows.
         """
         positions = self.query_positions.to(call.device)
-        return torch.cat([self._top(call, block) for block in positions.split(kernels.BLOCK, dim=1)], dim=2)
-
-    def _top(self, call: AttentionCall, positions: Tensor) -> Tensor:
         top = call.rows(positions).topk(self.n_keys, dim=-1).indices
         return torch.where((positions >= 0)[:, None, :, None], top, -1)

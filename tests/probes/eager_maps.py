@@ -6,10 +6,12 @@ import torch
 
 from probes.adapters.base import backbone
 from probes.attention import attention_implementation
+from probes.module_hooks import eager_attention
 from probes.readouts.distance import Distance
 from probes.readouts.entropy import Entropy
 from probes.readouts.even_attention import EvenAttention
 from probes.readouts.key_mass import KeyMass
+from probes.readouts.largest_key import LargestIsChosen, LargestIsInSet
 from probes.readouts.recent_mass import RecentMass
 from probes.readouts.rows import Rows
 from probes.readouts.set_mass import SetMass, SetMassAt
@@ -18,7 +20,9 @@ from probes.readouts.top_keys import TopKeys
 
 def eager_maps(model, tokens, attention_mask=None):
     """Maps of a probed model, shape (sample, layer with softmax attention, head, query_pos, key_pos)."""
-    with attention_implementation(model.module, "eager"), torch.no_grad():
+    is_streamed = model.map_sources is None
+    eager = attention_implementation(model.module, "eager") if is_streamed else eager_attention(model.module)
+    with eager, torch.no_grad():
         output = backbone(model.module)(tokens, attention_mask=attention_mask, output_attentions=True)
     present = [one for one in output.attentions if one is not None]
     layers = model.shape.attention_layers
@@ -101,3 +105,31 @@ def _(read_out: Rows, maps):
 def _(read_out: TopKeys, maps):
     top = rows_at(maps, read_out.query_positions).topk(read_out.n_keys, dim=-1).indices
     return torch.where((read_out.query_positions >= 0)[:, None, None, :, None], top, -1)
+
+
+def bounds(read_out, maps, rounding):
+    """What a read-out must lie between: two entries that differ by rounding alone may both be the largest."""
+    if isinstance(read_out, LargestIsChosen | LargestIsInSet):
+        return tuple(share_of_largest(read_out, maps, margin) for margin in (rounding, -rounding))
+    wanted = expected(read_out, maps)
+    return wanted, wanted
+
+
+def share_of_largest(read_out, maps, margin):
+    """Share of queries for which the best entry that counts is above all others by a margin."""
+    if isinstance(read_out, LargestIsInSet):
+        counts, queries = read_out.keys[:, None].expand(maps.shape[0], *maps.shape[3:]), read_out.queries
+    else:
+        queries = (read_out.key_positions >= 0).any(-1)
+        counts = torch.zeros(maps.shape[0], maps.shape[3], maps.shape[4] + 1, dtype=torch.bool)
+        counts = counts.scatter(2, read_out.key_positions.where(read_out.key_positions >= 0, maps.shape[4]), True)[
+            ..., :-1
+        ]
+    inside = torch.where(counts[:, None, None], maps, -1).amax(-1)
+    outside = torch.where(counts[:, None, None], -1, maps).amax(-1)
+    is_hit = ((inside - outside >= margin) & (inside > 0)).double()
+    share = mean_over_queries(is_hit, queries)
+    if isinstance(read_out, LargestIsInSet):
+        return share
+    is_seen = ((maps > 0) & counts[:, None, None]).flatten(3).any(-1).any(-1, keepdim=True)
+    return torch.where(is_seen, share, torch.nan)

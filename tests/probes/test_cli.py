@@ -120,10 +120,21 @@ def test_another_seed_gives_another_record(headatlas, folder, tmp_path):
         (["induction", "--model", "FOLDER", "--half-length", 1], "at least 2"),
         (["induction", "--model", "FOLDER", "--half-length", 97], "only 96 token ids"),
         (["--model", "FOLDER", "--dtype", "float31"], "float32, bfloat16, float16"),
+        (["--model", "FOLDER", "--device", "gpuu"], "use auto, cpu, cuda"),
         (["--model", "FOLDER", "--texts", "/nonexistent.txt"], "nonexistent.txt: cannot be read"),
         (["--model", "FOLDER", "--texts", "EMPTY"], "holds no text"),
     ],
-    ids=["detector", "model", "samples", "half length", "vocabulary", "dtype", "no text file", "empty text file"],
+    ids=[
+        "detector",
+        "model",
+        "samples",
+        "half length",
+        "vocabulary",
+        "dtype",
+        "device",
+        "no text file",
+        "empty text file",
+    ],
 )
 def test_wrong_use_exits_with_2_and_one_line(headatlas, folder, tmp_path, arguments, words):
     (tmp_path / "empty.txt").touch()

@@ -11,11 +11,13 @@ from probes.readouts.distance import Distance
 from probes.readouts.entropy import Entropy
 from probes.readouts.head_output import HeadOutput
 from probes.readouts.key_mass import KeyMass
+from probes.readouts.largest_key import LargestIsChosen, LargestIsInSet
 from probes.readouts.rows import Rows
 from probes.readouts.set_mass import SetMass, SetMassAt
 from probes.readouts.top_keys import TopKeys
 
 from .conftest import make_tiny
+from .eager_maps import bounds
 
 LENGTH = 40
 N_SETS = 11  # more than tiny heads are wide, so that columns are split
@@ -67,7 +69,7 @@ def difference(left, right):
 
 def test_masses_on_sets_of_keys(world):
     expected = world.mean(world.maps @ world.sets.transpose(1, 2).float()[:, None, None])
-    assert difference(world.read(SetMass(world.sets, world.queries))[0], expected) < ROUNDING
+    assert difference(world.read(SetMass(world.queries, world.sets))[0], expected) < ROUNDING
 
 
 def test_masses_on_sets_of_chosen_queries(world):
@@ -82,6 +84,23 @@ def test_masses_on_chosen_keys(world):
     ]
     n_rows = (keys >= 0).any(-1).sum(-1)[:, None, None]
     assert difference(world.read(KeyMass(keys))[0], expected.sum((3, 4)) / n_rows) < ROUNDING
+
+
+def test_how_often_the_largest_key_is_chosen(world):
+    keys = torch.where(world.queries[..., None], torch.arange(LENGTH)[None, :, None] - torch.tensor([0, 2]), -1)
+    read_outs = LargestIsChosen(keys.clamp(min=-1)), LargestIsInSet(world.queries, world.sets[:, 0])
+    for read_out, found in zip(read_outs, world.read(*read_outs), strict=True):
+        low, high = bounds(read_out, world.maps, ROUNDING)
+        assert ((low - 1e-6 <= found) & (found <= high + 1e-6)).all()
+        assert 0 < float(high.mean()) < 1
+
+
+def test_few_keys_are_read_without_blocks(world, monkeypatch):
+    keys = torch.where(world.queries[..., None], torch.arange(LENGTH)[None, :, None] - torch.tensor([1, 3]), -1)
+    few, of_blocks = PassReader([KeyMass(keys)]), PassReader([KeyMass(keys), Entropy(world.queries)])
+    assert few.visit is None
+    assert of_blocks.visit is not None
+    assert difference(world.read(KeyMass(keys))[0], world.read(KeyMass(keys), Entropy(world.queries))[0]) < ROUNDING
 
 
 def test_entropy(world):
@@ -123,10 +142,10 @@ def test_head_outputs_are_maps_times_values(world):
 
 def test_read_outs_that_share_work_give_what_each_gives_alone(world):
     wanted = [
-        SetMass(world.sets, world.queries),
+        SetMass(world.queries, world.sets),
         Entropy(world.queries),
         Distance(world.queries),
-        SetMass(~world.sets[:, :2], world.queries),
+        SetMass(world.queries, ~world.sets[:, :2]),
     ]
     together = world.read(*wanted)
     alone = [world.read(one)[0] for one in wanted]
@@ -135,7 +154,7 @@ def test_read_outs_that_share_work_give_what_each_gives_alone(world):
 
 
 def test_parts_of_samples_put_together_are_the_whole(world):
-    whole = SetMass(world.sets, world.queries)
+    whole = SetMass(world.queries, world.sets)
     part = whole.part(slice(1, 2))
     assert torch.equal(part.sets, world.sets[1:])
     assert torch.equal(part.queries, world.queries[1:])
@@ -173,11 +192,12 @@ def largest_tensor(name, length):
     queries = torch.ones(1, length, dtype=torch.bool)
     keys = (torch.arange(length)[None, :, None] - 1).clone()
     read_outs = [
-        SetMass(queries[:, None], queries),
+        SetMass(queries, queries[:, None]),
         Entropy(queries),
         Distance(queries),
         KeyMass(keys),
-        TopKeys(torch.arange(length)[None]),
+        LargestIsChosen(keys),
+        LargestIsInSet(queries, queries),
         Rows(torch.tensor([[length - 1]])),
     ]
     reader = PassReader(read_outs)

@@ -28,13 +28,26 @@ hide: [navigation]
 
 HeadAtlas has no code for single architectures: it hands transformers an attention function of its own, and every model
 written against that interface can be read. The table is made by loading a tiny random model of each architecture with
-transformers {version}. *Supported* means that its streamed attention equals its eager maps, with and without padding,
-and that tests compare every pattern detector with those maps to within 1e-5. *Refused* means a clear error on loading,
-and never a wrong number; no fallback exists for these yet. A model of an architecture that is not listed may well work:
-it proves itself when it is loaded. *Weights by head* are what weight detectors, circuits and direct effects need; they
-are proved on a short input too.
+transformers {version}.
 
-{n_supported} supported, {n_refused} refused. {n_with_weights} of {n_decoders} supported decoders have weights by head.
+- *Streamed* means that its attention is read while a fused kernel runs, without attention maps, and equals its eager
+  maps, with and without padding.
+- *Fallback* means that the model does not use that interface, but its modules hand out attention maps: hooks reduce
+  each map as soon as it is there, so that the map of one layer is all that exists. It costs eager attention, and memory
+  that grows with the square of the length. Where the heads look can be read; their outputs and weights cannot, so
+  detectors of direct effects and weights, and interventions, are refused for these models. The heads of `diffllama` are
+  read before its layers subtract the outputs of one half of the heads from those of the other.
+- *Refused* means a clear error on loading, and never a wrong number. Sequence-to-sequence models are refused too: their
+  heads are of three kinds (encoder, decoder, between both), and a record holds one table of heads.
+
+For both of the first two, tests compare every pattern detector with whole eager maps to within 1e-5. Which way a model
+was read is chosen on loading and stands in the record of every run. A model of an architecture that is not listed may
+well work: it proves itself when it is loaded.
+
+*Weights by head* are what weight detectors, circuits and direct effects need; they are proved on a short input too.
+
+{n_streamed} streamed, {n_fallback} by fallback, {n_refused} refused. {n_with_weights} of {n_decoders} streamed decoders
+have weights by head.
 """
 
 
@@ -51,35 +64,45 @@ def outcomes():
 
 def page(found):
     """The whole page."""
-    supported = {name: model for name, model in found.items() if not isinstance(model, UnsupportedModelError)}
-    refused = {name: error for name, error in found.items() if name not in supported}
-    without = {name: reason for name, model in supported.items() if (reason := missing_weights(model))}
-    n_decoders = sum(model.shape.is_causal for model in supported.values())
+    refused = {name: error for name, error in found.items() if isinstance(error, UnsupportedModelError)}
+    models = {name: model for name, model in found.items() if name not in refused}
+    streamed = {name: model for name, model in models.items() if model.map_sources is None}
+    fallback = {name: model for name, model in models.items() if name not in streamed}
+    without = {name: reason for name, model in streamed.items() if (reason := missing_weights(model))}
     header = HEADER.format(
         version=transformers.__version__,
-        n_supported=len(supported),
+        n_streamed=len(streamed),
+        n_fallback=len(fallback),
         n_refused=len(refused),
-        n_with_weights=len(supported) - len(without),
-        n_decoders=n_decoders,
+        n_with_weights=len(streamed) - len(without),
+        n_decoders=sum(model.shape.is_causal for model in streamed.values()),
     )
     rows = [
         f"| `{name}` | {kind(model)} | {'no' if name in without else 'yes'} | {', '.join(features(model)) or 'none'} |"
-        for name, model in supported.items()
+        for name, model in streamed.items()
     ]
-    no_weights = [f"| `{name}` | {reason} |" for name, reason in without.items() if supported[name].shape.is_causal]
+    hooked = [
+        f"| `{name}` | {kind(model)} | `{type(model.map_sources[0].module).__name__}` |"
+        for name, model in fallback.items()
+    ]
+    no_weights = [f"| `{name}` | {reason} |" for name, reason in without.items() if streamed[name].shape.is_causal]
     reasons = [f"| `{name}` | {error} |" for name, error in refused.items()]
     return "\n".join(
         [
             header,
-            "## Supported { #supported }\n",
+            "## Streamed { #streamed }\n",
             "| Architecture | Kind | Weights by head | What its attention has besides softmax |",
             "| --- | --- | --- | --- |",
             *rows,
-            "\n## Decoders without weights by head { #no-weights }\n",
+            "\n## Streamed decoders without weights by head { #no-weights }\n",
             "Their attention can be measured, their circuits cannot.\n",
             "| Architecture | Why |",
             "| --- | --- |",
             *no_weights,
+            "\n## Fallback { #fallback }\n",
+            "| Architecture | Kind | Module that hands out the map |",
+            "| --- | --- | --- |",
+            *hooked,
             "\n## Refused { #refused }\n",
             "| Architecture | Error |",
             "| --- | --- |",

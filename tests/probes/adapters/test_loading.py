@@ -223,18 +223,19 @@ def test_bidirectional_attention_is_noticed_even_under_a_decoders_name(folder):
 
 
 def test_layers_that_cannot_be_hooked_are_named(tmp_path):
-    config = transformers.GPTJConfig(vocab_size=96, n_positions=64, n_embd=32, n_layer=2, n_head=4, rotary_dim=4)
+    config = transformers.RwkvConfig(vocab_size=96, hidden_size=16, num_hidden_layers=2, context_length=64)
     with pytest.raises(
-        UnsupportedModelError, match=r"GPTJForCausalLM: layer 0 \(transformer\.h\.0\.attn, GPTJAttention\)"
+        UnsupportedModelError,
+        match=r"layer 0 \(rwkv\.blocks\.0\.attention, RwkvSelfAttention\).*no module hands out attention maps",
     ):
-        load_model(transformers.GPTJForCausalLM(config))
+        load_model(transformers.RwkvForCausalLM(config))
 
 
 def test_engine_that_reads_wrongly_is_caught(folder, monkeypatch):
-    from probes.attention import AttentionCall
+    from probes.calls import StreamedCall
 
-    right = AttentionCall.probabilities
-    monkeypatch.setattr(AttentionCall, "probabilities", lambda call, keys: right(call, keys) * 1.01)
+    right = StreamedCall.probabilities
+    monkeypatch.setattr(StreamedCall, "probabilities", lambda call, keys: right(call, keys) * 1.01)
     with pytest.raises(SelfCheckError, match="layer 0: streamed attention differs"):
         load_model(folder)
 

@@ -1,4 +1,4 @@
-"""The strict induction detector on largest keys written by hand and on planted heads."""
+"""The strict induction detector on planted heads."""
 
 import pytest
 import torch
@@ -13,27 +13,14 @@ DETECTOR = load("induction_argmax")
 BATCH = TokenBatch(torch.tensor([[5, 6, 7, 5, 6], [5, 6, 7, 6, 5]]))
 
 
-def samples(model, largest, mass=0.5):
-    readings = {
-        "largest": torch.tensor(largest).reshape(1, 1, 1, 5, 1).expand(2, 1, 1, 5, 1),
-        "mass": torch.full((2, 1, 1), mass),
-    }
-    return DETECTOR.samples(readings, BATCH, model)
-
-
-def test_queries_whose_largest_key_is_a_follower_are_counted(tiny_llama):
-    # In sample 1 queries 3 and 4 have followers at 1 and 2; in sample 2 at 2 and 1.
-    assert samples(tiny_llama, [-1, -1, -1, 1, 2]).scores.flatten().tolist() == [1, 0]
-    assert samples(tiny_llama, [-1, -1, -1, 1, 1]).scores.flatten().tolist() == [0.5, 0.5]
-
-
-def test_only_queries_with_a_follower_are_asked():
-    asked = DETECTOR.read_outs(BATCH)["largest"].query_positions
-    assert asked.tolist() == [[-1, -1, -1, 3, 4], [-1, -1, -1, 3, 4]]
+def test_queries_with_a_follower_are_asked_for_it():
+    asked = DETECTOR.read_outs(BATCH)["scores"].key_positions[..., 0]
+    assert asked.tolist() == [[-1, -1, -1, 1, 2], [-1, -1, -1, 2, 1]]
 
 
 def test_layers_that_see_no_follower_have_no_score(tiny_llama):
-    found = samples(tiny_llama, [-1, -1, -1, 1, 2], mass=float("nan"))
+    readings = {"scores": torch.full((2, 1, 1), torch.nan), "null_scores": torch.zeros(2, 1, 1)}
+    found = DETECTOR.samples(readings, BATCH, tiny_llama)
     assert found.scores.isnan().all()
     assert found.null_scores.isnan().all()
 

@@ -1,4 +1,4 @@
-"""The rare-token detector on largest keys written by hand."""
+"""The rare-token detector on tokens written by hand."""
 
 from dataclasses import replace
 
@@ -16,30 +16,25 @@ TOKENS[:, 0] = 95  # highest of all, but position 0 never counts
 BATCH = TokenBatch(TOKENS, marks={"id_order": torch.full((2, 1), -0.5)})
 
 
-def samples(model, largest):
-    readings = {"largest": torch.tensor(largest).expand(2, 1, 1, 20)[..., None]}
-    return DETECTOR.samples(readings, BATCH, model)
+def test_the_rarest_tenth_behind_the_first_token_is_asked_for():
+    read_outs = DETECTOR.read_outs(BATCH)
+    assert read_outs["scores"].keys.nonzero().tolist() == [[0, 19], [0, 20], [1, 19], [1, 20]]
+    assert not read_outs["scores"].queries[:, 0].any()
 
 
-def test_largest_keys_among_the_rarest_score_one(tiny_llama):
-    found = samples(tiny_llama, [19, 20] * 10)
-    assert found.scores.flatten().tolist() == [1, 1]
+def test_null_asks_for_as_many_other_positions_than_the_first():
+    read_outs = DETECTOR.read_outs(BATCH)
+    other = read_outs["null_scores"].keys
+    assert other.sum(1).tolist() == [2, 2]
+    assert not other[:, 0].any()
+    assert not (other & read_outs["scores"].keys).any()
+
+
+def test_the_order_of_the_ids_stands_in_the_notes(tiny_llama):
+    readings = {"scores": torch.ones(2, 1, 1), "null_scores": torch.zeros(2, 1, 1)}
+    found = DETECTOR.samples(readings, BATCH, tiny_llama)
     assert found.notes == {"id_order": -0.5}
-
-
-def test_largest_keys_elsewhere_score_zero(tiny_llama):
-    assert samples(tiny_llama, [0, 18] * 10).scores.flatten().tolist() == [0, 0]
-
-
-def test_queries_that_do_not_count_are_left_out(tiny_llama):
-    assert samples(tiny_llama, [19] * 5 + [-1] * 15).scores.flatten().tolist() == [1, 1]
-
-
-def test_null_asks_for_as_many_other_positions_than_the_first(tiny_llama):
-    assert samples(tiny_llama, [0] * 20).null_scores.flatten().tolist() == [0, 0]
-    found = [samples(tiny_llama, [key_pos] * 20).null_scores.flatten() for key_pos in range(1, 21)]
-    assert torch.stack(found).sum(0).tolist() == [2, 2]
-    assert torch.stack(found)[-2:].sum() == 0
+    assert found.scores.flatten().tolist() == [1, 1]
 
 
 def test_ids_that_say_nothing_of_frequency_are_refused(tiny_llama):

@@ -1,0 +1,113 @@
+"""Entries of a map at keys that are chosen for every query, picked from its blocks while they exist."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
+
+from probes.kernels import Block
+from probes.readouts.base import BlockReadOut, ByMask, Collector
+from probes.shapes import AttentionPattern, KeyPositions, PerHead
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenKeysReadOut(BlockReadOut):
+    """Something of the entries at chosen keys, summed over keys and averaged over the queries that have any.
+
+    Shape (batch, head); not a number for a sample in which the layer sees none of the keys, such as a sliding window
+    that is shorter than the way back to them.
+    """
+
+    key_positions: KeyPositions
+    """Shape (sample, query_pos, n_keys), counted from 0; -1 where there is none."""
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Entries of one block that their queries see."""
+
+    owner: Int[Tensor, " entry"]
+    """Number of the read-out and of the sample that an entry belongs to: n_samples × read-out + sample."""
+
+    sample: Int[Tensor, " entry"]
+    row: Int[Tensor, " entry"]
+    """Row in the block."""
+
+    key: Int[Tensor, " entry"]
+    """Key in the block."""
+
+    def of_rows(self, rows: Shaped[Tensor, "batch head rows"]) -> Shaped[Tensor, "head entry"]:
+        """What each entry's row holds."""
+        _, n_heads, n_rows = rows.shape
+        return rows.transpose(0, 1).reshape(n_heads, -1).index_select(1, self.sample * n_rows + self.row)
+
+    def of_pattern(self, pattern: AttentionPattern) -> Float[Tensor, "head entry"]:
+        """The entries themselves."""
+        _, n_heads, n_rows, n_keys = pattern.shape
+        in_head = self.row * n_keys + self.key
+        if len(pattern) == 1:
+            return pattern.view(n_heads, -1).index_select(1, in_head)
+        first_head = self.sample * n_heads * n_rows * n_keys + in_head
+        return pattern.flatten()[first_head + torch.arange(n_heads, device=pattern.device)[:, None] * n_rows * n_keys]
+
+
+class ChosenKeysCollector(Collector):
+    """Gathers for several read-outs, the pairs of all of them side by side: one gather a block."""
+
+    def __init__(self, read_outs: Sequence[ChosenKeysReadOut]) -> None:
+        """Sort the pairs of a query and a key in the order of the queries, so that a block finds its own.
+
+        Args:
+            read_outs: What to read.
+        """
+        tables = [read_out.key_positions for read_out in read_outs]
+        self._entries = ByMask(_Pairs(tables).entries)
+        self._n_rows = torch.stack([(table >= 0).any(-1).sum(-1) for table in tables])
+        self._sums: Any = 0
+        self._is_seen: Any = False
+
+    @abstractmethod
+    def of_entries(self, entries: Entries, block: Block) -> Float[Tensor, "head entry"]:
+        """What each entry adds to the sum of its query."""
+
+    def take(self, block: Block) -> None:
+        """Look at the next block of a layer's map."""
+        entries = self._entries(block)
+        n_owners = self._n_rows.numel()
+        sums = torch.zeros(block.pattern.shape[1], n_owners, dtype=torch.float64, device=block.device)
+        sums.index_add_(1, entries.owner, self.of_entries(entries, block).double())
+        is_seen = torch.zeros(n_owners, dtype=torch.bool, device=block.device)
+        is_seen[entries.owner] = True
+        self._sums, self._is_seen = self._sums + sums, self._is_seen | is_seen
+
+    def finish(self) -> list[PerHead]:
+        """Means over the queries that have a key."""
+        means = torch.where(self._is_seen, self._sums / self._n_rows.flatten().to(self._sums.device), torch.nan)
+        self._sums, self._is_seen = 0, False
+        return list(means.T.unflatten(0, self._n_rows.shape))
+
+
+class _Pairs:
+    """Pairs of a query and a key out of several tables."""
+
+    def __init__(self, tables: Sequence[Int[Tensor, "batch query_pos _n_keys"]]) -> None:
+        widths = torch.tensor([table.shape[-1] for table in tables])
+        keys = torch.cat(list(tables), dim=-1).transpose(0, 1)
+        self._query, self._sample, slot = (keys >= 0).nonzero(as_tuple=True)
+        self._key = keys[self._query, self._sample, slot]
+        table = torch.repeat_interleave(torch.arange(len(tables)), widths)[slot]
+        self._owner = table * keys.shape[1] + self._sample
+        self._first = torch.searchsorted(self._query, torch.arange(len(keys) + 1)).tolist()
+
+    def entries(self, block: Block) -> Entries:
+        """The block's pairs whose query sees the key."""
+        own = slice(self._first[block.start], self._first[block.stop])
+        columns = [column[own].to(block.device) for column in (self._owner, self._sample, self._query, self._key)]
+        _, sample, query, key = columns
+        seen = (key < block.last_key) & (key >= block.first_key) & block.scoring.visible(sample, query, key)
+        owner, sample, query, key = (column[seen] for column in columns)
+        return Entries(owner, sample, query - block.start, key - block.first_key)

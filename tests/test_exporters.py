@@ -30,11 +30,6 @@ each_format = pytest.mark.parametrize("name", exporters.names())
 
 
 @pytest.fixture(scope="module")
-def catalogue():
-    return Registry.load(ROOT / "data")
-
-
-@pytest.fixture(scope="module")
 def hostile(catalogue):
     """Two papers and a head type in which every free text is hostile."""
     summary = Summary(innovation=HOSTILE, tasks=HOSTILE, result=HOSTILE, written_by="person", reviewed_by=HOSTILE)

@@ -225,10 +225,9 @@ def test_overall_verdict_is_what_tested_lines_agree_on(check_heads):
     assert overall([untested]) == Verdict.UNTESTED
 
 
-def test_every_claim_of_the_catalogue_has_a_line():
-    registry = Registry.load()
-    lines = {(line.paper.id, line.claim.id) for line in ledger(registry)}
-    assert lines == {(paper.id, claim.id) for paper in registry.papers.values() for claim in paper.claims}
+def test_every_claim_of_the_catalogue_has_a_line(catalogue):
+    lines = {(line.paper.id, line.claim.id) for line in ledger(catalogue)}
+    assert lines == {(paper.id, claim.id) for paper in catalogue.papers.values() for claim in paper.claims}
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ def rows(registry):
     return list(csv.DictReader(io.StringIO(csv_table.export(registry), newline="")))
 
 
-def test_every_cell_comes_back_as_it_was():
-    papers = Registry.load().papers
+def test_every_cell_comes_back_as_it_was(catalogue):
+    papers = catalogue.papers
     table = rows(Registry(papers, {}))
     assert len(table) == len(papers)
     for row, paper in zip(table, papers.values(), strict=True):

@@ -239,8 +239,8 @@ def test_engine_that_reads_wrongly_is_caught(folder, monkeypatch):
         load_model(folder)
 
 
-def test_dequantised_weights_are_made_once(folder, tmp_path, monkeypatch):
-    made = []
+def test_dequantised_weights_are_made_once_and_their_file_read_once(folder, tmp_path, monkeypatch):
+    made, read = [], []
 
     def convert(path, target):
         made.append(path)
@@ -248,10 +248,10 @@ def test_dequantised_weights_are_made_once(folder, tmp_path, monkeypatch):
 
     monkeypatch.setattr(_gguf, "user_cache_path", lambda name: tmp_path / "cache")
     monkeypatch.setattr(_gguf, "_convert_gguf", convert)
-    monkeypatch.setattr(_gguf, "quantization", lambda path: "Q4_1")
+    monkeypatch.setattr(_gguf, "_quantization", lambda path: read.append(path) or "Q4_1")
     (tmp_path / "model.gguf").write_bytes(b"weights")
     records = [load_model(tmp_path / "model.gguf").record for _ in range(2)]
-    assert len(made) == 1
+    assert (len(made), len(read)) == (1, 1)
     assert records[0] == records[1]
     assert records[0].quantization == "Q4_1"
 
@@ -372,7 +372,7 @@ def test_faster_process_wins_the_race_for_the_cache(folder, tmp_path, monkeypatc
 
     monkeypatch.setattr(_gguf, "user_cache_path", lambda name: tmp_path / "cache")
     monkeypatch.setattr(_gguf, "_convert_gguf", convert)
-    monkeypatch.setattr(_gguf, "quantization", lambda path: None)
+    monkeypatch.setattr(_gguf, "_quantization", lambda path: None)
     assert load_model(source).shape.n_layers == 2
     assert [entry.name for entry in (tmp_path / "cache/gguf").iterdir()] == [name]
 

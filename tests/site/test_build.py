@@ -7,9 +7,8 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 
-from catalog import site
+from catalog import site, site_pages
 from catalog.errors import SiteBuildError
-from catalog.exporters import site_pages
 from catalog.registry import Registry
 
 pytest.importorskip("mkdocs", reason="pip install 'headatlas[site]'")

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from catalog import site_pages
 from catalog.errors import DataFolderError
-from catalog.exporters import _atom, atom_papers, atom_results, site_pages
+from catalog.exporters import _atom, atom_papers, atom_results
 from catalog.registry import Registry
 from catalog.texts import authorship
 

@@ -4,9 +4,10 @@ from html import unescape
 
 import pytest
 
+from catalog import site_pages
 from catalog.errors import SiteBuildError
-from catalog.exporters import site_pages
 from catalog.registry import Registry
+from catalog.site_pages import _files, _markup
 
 
 @pytest.fixture
@@ -189,7 +190,7 @@ def test_untrusted_text_is_shown_and_never_markup(pages, hostile):
 )
 def test_escaped_text_stays_one_paragraph(text):
     markdown = pytest.importorskip("markdown")
-    html = markdown.markdown(site_pages.escape(text), extensions=["admonition", "tables", "attr_list"])
+    html = markdown.markdown(_markup.escape(text), extensions=["admonition", "tables", "attr_list"])
     assert re.fullmatch(r"<p>[^<]*</p>", html)
     assert unescape(html[3:-4]).strip() == " ".join(text.replace("\x02", " ").replace("\x03", " ").split())
 
@@ -233,7 +234,7 @@ def test_interrupted_run_is_finished_by_the_next(world, tmp_path, monkeypatch):
         path.write_text(text, encoding="utf-8")
 
     with monkeypatch.context() as patch:
-        patch.setattr(site_pages, "write_text", stop_half_way)
+        patch.setattr(_files, "write_text", stop_half_way)
         with pytest.raises(KeyboardInterrupt):
             site_pages.write(world, tmp_path)
     site_pages.write(Registry({}, {}), tmp_path)

@@ -11,7 +11,9 @@ from catalog.claims import Check, ledger, overall
 from catalog.effects import EffectRun
 from catalog.exporters import bibtex
 from catalog.head_map import number
+from catalog.ids import HeadName
 from catalog.models import BaseClaim, Paper
+from catalog.portraits import Portrait, portraits
 from catalog.registry import Registry
 from catalog.runs import MeasuredModel, ProbeRun
 from catalog.site_pages import _words
@@ -65,6 +67,11 @@ class Book:
         runs: list[ProbeRun | EffectRun] = [*self.registry.effects, *self.registry.runs]
         runs.sort(key=lambda run: (run.model.slug, run.provenance.created))
         return {run.model.slug: run.model for run in runs}
+
+    @cached_property
+    def portraits(self) -> dict[str, dict[HeadName, Portrait]]:
+        """What is recorded about every head, by slug of the model and name of the head; each has a page."""
+        return {slug: portraits(self.registry, model) for slug, model in self.models.items()}
 
     def checks_of(self, paper: Paper, claim: BaseClaim) -> list[Check]:
         """Lines of the ledger on one claim.

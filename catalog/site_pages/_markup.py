@@ -11,7 +11,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalog.called_map import draw_called_map
 from catalog.head_map import draw_head_map
+from catalog.small_map import draw_small_map
 from catalog.texts import SPACE
 
 if TYPE_CHECKING:
@@ -65,6 +67,8 @@ def make_environment(templates: Path) -> Environment:
         "quoted": lambda text: Markup(json.dumps(escape(text))),
         "lines": lambda text: Markup("\n".join(map(_escape_line, text.splitlines()))),
         "head_map": lambda run: Markup(draw_head_map(run).svg),
+        "small_map": lambda run: Markup(draw_small_map(run).svg),
+        "called_map": lambda *parts: Markup(draw_called_map(*parts).svg),
     }
     return environment
 

@@ -61,6 +61,7 @@ def test_every_entry_has_a_page(html, catalogue):
     expected = {f"papers/{name}.html" for name in catalogue.papers}
     expected |= {f"head-types/{name}.html" for name in catalogue.head_types}
     expected |= {f"models/{run.model.slug}.html" for run in catalogue.runs}
+    expected |= {f"models/{run.model.slug}/{name}.html" for run in catalogue.runs for name in run.heads()}
     assert expected <= html.keys()
 
 

@@ -10,6 +10,7 @@ DEMO_PAGES = (
     "head-types/induction.html",
     "papers/olsson-2022-induction.html",
     f"models/{BIG_MODEL}.html",
+    f"models/{BIG_MODEL}/L18H6.html",
 )
 N_OF_A_FOLDER = 5
 """Pages of each folder that the quick test of narrow screens opens."""
@@ -42,19 +43,29 @@ def test_induction_picture_has_a_titled_cell_for_every_head(open_page):
     assert titles[-1].startswith("L29H8: ")
 
 
-def test_table_twin_holds_every_head_and_sorts(open_page):
+def test_called_map_leads_from_a_head_to_its_page_and_its_neighbour(open_page):
     page = open_page(f"models/{BIG_MODEL}.html")
-    content(page).locator("details").last.locator("summary").click()
-    table = content(page).locator("table").last
-    rows = table.locator("tbody tr")
-    assert rows.count() == 30 * 9
-    button = table.get_by_role("button", name=re.compile(r"^induction\b"))
+    assert page.locator("svg.ha-map a").count() == 30 * 9
+    page.locator("svg.ha-map a", has=page.locator("title", has_text="L18H6: ")).click()
+    assert page.url.endswith(f"models/{BIG_MODEL}/L18H6.html")
+    content(page).get_by_role("link", name="L18H7 →").click()
+    assert page.url.endswith(f"models/{BIG_MODEL}/L18H7.html")
+    content(page).locator("table").first.get_by_role("link", name="induction", exact=True).click()
+    assert page.url.endswith(f"models/{BIG_MODEL}.html#probe-induction")
+
+
+def test_table_of_a_head_holds_every_detector_and_sorts(open_page, catalogue):
+    page = open_page(f"models/{BIG_MODEL}/L18H6.html")
+    table = content(page).locator("table").first
+    names = {run.probe for run in catalogue.runs if run.model.slug == BIG_MODEL}
+    assert set(table.locator("tbody th").all_inner_texts()) == names
+    button = table.get_by_role("button", name=re.compile(r"^rank\b"))
     for order, pick in (("descending", max), ("ascending", min)):
         button.click()
         assert table.locator("th[aria-sort]").get_attribute("aria-sort") == order
-        column = table.locator("thead th").all_inner_texts().index("induction")
-        scores = [float(text.split()[0]) for text in table.locator(f"td:nth-child({column + 1})").all_inner_texts()]
-        assert scores[0] == pick(scores)
+        column = table.locator("thead th").all_inner_texts().index("rank")
+        ranks = [int(text) for text in table.locator(f"td:nth-child({column + 1})").all_inner_texts()]
+        assert ranks[0] == pick(ranks)
 
 
 def some_of(built, count):

@@ -57,8 +57,8 @@ def _legend(layout: Layout, most: int) -> Iterator[str]:
     """Swatches from no detector to as many as call one head."""
     y = layout.bottom + 32
     counts = sorted({round(step * most / (N_SWATCHES - 1)) for step in range(N_SWATCHES)})
-    yield text_at(LEFT - 7, y + 11, "called by", "end")
+    yield text_at(LEFT - 7, y + 11, "calls", "end")
     yield text_at(LEFT + 12, y + 11, 0, "middle")
     for index, count in enumerate(counts):
         yield f'<rect x="{LEFT + 28 + index * 16}" y="{y}" width="14" height="14" {_fill(count, most)}/>'
-    yield text_at(LEFT + 34 + len(counts) * 16, y + 11, f"{most} detectors", "start")
+    yield text_at(LEFT + 34 + len(counts) * 16, y + 11, most, "start")

@@ -23,7 +23,7 @@ def top_heads_title(run: ProbeRun) -> str:
     if n_called == 1:
         return "The called head"
     return (
-        f"All {n_called} called heads" if n_called == n_shown else f"The {n_shown} strongest of {n_called} called heads"
+        f"The {n_called} called heads" if n_called == n_shown else f"The {n_shown} strongest of {n_called} called heads"
     )
 
 

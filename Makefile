@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test browser serve clean
+.PHONY: help demo test check pytest browser serve clean
 
 help:
 	@echo "make demo   install, measure the demo model, build the site"
@@ -24,12 +24,18 @@ demo: $(VENV)/.demo-ready
 	@echo "Open that file in a browser, or run: make serve"
 
 test: $(VENV)/.test-ready browser
+	$(MAKE) --jobs 2 check pytest
+
+check:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/headatlas paper validate
 	$(BIN)/headatlas paper format --check
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
+
+# Compiled files are kept: workers and the commands they start would otherwise each compile everything anew.
+pytest:
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 serve: $(VENV)/.demo-ready
 	$(BIN)/headatlas site serve

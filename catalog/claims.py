@@ -108,7 +108,7 @@ def _check(registry: Registry, paper: Paper, claim: Claim) -> Iterator[Check]:
 
 def _check_scores(registry: Registry, paper: Paper, claim: HeadsClaim | ShareClaim) -> Iterator[Check]:
     detectors = detectors_for(registry, claim)
-    runs = [run for run in registry.runs if run.probe in detectors and _is_about(claim.model, run.model)]
+    runs = [run for run in registry.runs if run.probe in detectors and is_about(claim.model, run.model)]
     for run in runs:
         outcome = _heads_outcome(claim, run) if isinstance(claim, HeadsClaim) else _share_outcome(claim, run)
         yield Check(paper, claim, outcome.verdict, outcome.reason, run.model, run.probe, outcome.numbers)
@@ -134,8 +134,16 @@ def detectors_for(registry: Registry, claim: HeadsClaim | ShareClaim) -> list[st
     return known[:1] if claim.detectors is None else claim.detectors
 
 
-def _is_about(claimed: str | None, model: MeasuredModel) -> bool:
-    """Whether a measured model is the one that a claim names; a claim that names none is about every model."""
+def is_about(claimed: str | None, model: MeasuredModel) -> bool:
+    """Whether a measured model is the one that a claim names.
+
+    Args:
+        claimed: The model of the claim; None if it is about every model.
+        model: The measured model.
+
+    Returns:
+        True if one of the measured model's names means the claimed one.
+    """
     names = [name for name in (model.hub_id, model.slug) if name]
     return claimed is None or any(same_model(claimed, name) for name in names)
 
@@ -241,7 +249,7 @@ def _check_effect(registry: Registry, paper: Paper, claim: EffectClaim) -> Itera
 
 def _bears_on(claim: EffectClaim, run: EffectRun) -> bool:
     same_question = (run.effect, run.head_type) == (claim.effect, claim.head_type)
-    return same_question and _is_about(claim.model, run.model)
+    return same_question and is_about(claim.model, run.model)
 
 
 def _effect_outcome(claim: EffectClaim, run: EffectRun) -> _Outcome:

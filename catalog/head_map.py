@@ -41,10 +41,7 @@ class _Scale:
 
     @classmethod
     def of(cls, run: ProbeRun) -> _Scale:
-        scores = [run.score(name) for name in run.heads()]
-        is_bounded = run.unit in BOUNDED_UNITS
-        reach = 1.0 if is_bounded else max(map(abs, scores)) or 1.0
-        return cls(reach, min(scores) < 0)
+        return cls(reach_of(run), min(map(run.score, run.heads())) < 0)
 
     def fill(self, score: float) -> str:
         strength = FAINTEST + (1 - FAINTEST) * min(1.0, abs(score) / self.reach)
@@ -56,15 +53,16 @@ class _Scale:
 
 
 @dataclass(frozen=True)
-class _Layout:
+class Layout:
     """Where things stand, in units of the view box."""
 
     n_layers: int
     n_heads: int
-    top: int
+    top: int = TOP
 
     @property
     def cell(self) -> int:
+        """Side of a cell with the gap to the next."""
         return max(SMALLEST_CELL, min(LARGEST_CELL, GRID_WIDTH // self.n_layers))
 
     @property
@@ -74,13 +72,16 @@ class _Layout:
 
     @property
     def width(self) -> int:
+        """Width of the whole drawing."""
         return max(SMALLEST_WIDTH, LEFT + self.n_layers * self.cell + RIGHT)
 
     @property
     def bottom(self) -> int:
+        """Where the grid ends."""
         return self.top + self.n_heads * self.cell
 
     def corner(self, name: HeadName) -> tuple[int, int]:
+        """Upper left corner of a head's cell."""
         return LEFT + name.layer * self.cell, self.top + name.head * self.cell
 
     def middle(self, index: int) -> float:
@@ -100,17 +101,31 @@ def draw_head_map(run: ProbeRun, title: str | None = None) -> Picture:
         the largest score for other units.
     """
     caption = describe(run)
-    layout = _Layout(run.model.n_layers, run.model.n_heads, TOP + (24 if title else 0))
+    layout = Layout(run.model.n_layers, run.model.n_heads, TOP + (24 if title else 0))
     height = layout.bottom + BELOW
     parts = [
         opening_tag(layout.width, height, caption, "ha-map"),
         *([text_at(LEFT, 16, title, "start")] if title else []),
         *_cells(run, layout),
-        *_axes(layout),
+        *axes(layout),
         *_legend(run, layout),
         "</svg>",
     ]
     return Picture("\n".join(parts), caption)
+
+
+def reach_of(run: ProbeRun) -> float:
+    """Score that gets the full strength of a colour.
+
+    Args:
+        run: The run.
+
+    Returns:
+        1 for probabilities and shares, the largest absolute score for other units.
+    """
+    if run.unit in BOUNDED_UNITS:
+        return 1.0
+    return max(abs(run.score(name)) for name in run.heads()) or 1.0
 
 
 def describe(run: ProbeRun) -> str:
@@ -151,7 +166,7 @@ def _n_called(run: ProbeRun) -> str:
             return f"{n_called} heads are called"
 
 
-def _cells(run: ProbeRun, layout: _Layout) -> Iterator[str]:
+def _cells(run: ProbeRun, layout: Layout) -> Iterator[str]:
     scale = _Scale.of(run)
     side = layout.side
     for name in run.heads():
@@ -177,7 +192,15 @@ def cell_label(run: ProbeRun, name: HeadName) -> str:
     return f"{name}: {score} ± {error}, null {number(at(run.null_scores, name))}{called}"
 
 
-def _axes(layout: _Layout) -> Iterator[str]:
+def axes(layout: Layout) -> Iterator[str]:
+    """Numbers of layers and heads beside the grid.
+
+    Args:
+        layout: Where things stand.
+
+    Yields:
+        Elements of the drawing.
+    """
     for layer in ticks(layout.n_layers, layout.cell, 40):
         yield text_at(LEFT + layout.middle(layer), layout.bottom + 15, layer, "middle")
     for head in ticks(layout.n_heads, layout.cell, 20):
@@ -201,7 +224,7 @@ def ticks(count: int, cell: int, room: int) -> range:
     return range(0, count, step)
 
 
-def _legend(run: ProbeRun, layout: _Layout) -> Iterator[str]:
+def _legend(run: ProbeRun, layout: Layout) -> Iterator[str]:
     scale = _Scale.of(run)
     y = layout.bottom + 32
     low, high = scale.swatches()[0], scale.swatches()[-1]

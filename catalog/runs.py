@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -140,7 +140,7 @@ class ProbeRun(Record):
 
     def ranked(self) -> list[HeadName]:
         """All heads, highest score first."""
-        return sorted(self.heads(), key=lambda name: -self.score(name))
+        return self._by_score(self.heads())
 
     def is_called(self, name: HeadName) -> bool:
         """Whether a head counts as a member of the type: above the threshold and beyond the null."""
@@ -148,7 +148,10 @@ class ProbeRun(Record):
 
     def called(self) -> list[HeadName]:
         """Heads that count as members of the type, highest score first."""
-        return [name for name in self.ranked() if self.is_called(name)]
+        return self._by_score(filter(self.is_called, self.heads()))
+
+    def _by_score(self, names: Iterable[HeadName]) -> list[HeadName]:
+        return sorted(names, key=lambda name: -self.score(name))
 
     def repeats(self, other: ProbeRun) -> bool:
         """Whether another run is the same measurement with the same outcome, up to rounding of the machine."""

@@ -42,8 +42,7 @@ def build(output: Path | None = None, data: Path | None = None) -> Path:
         OSError: the output folder cannot be written.
     """
     _check_installed()
-    from catalog import exporters
-    from catalog.exporters import site_pages
+    from catalog import exporters, site_pages
 
     project = project_folder()
     output = (output or project / "build").resolve()

@@ -1,8 +1,28 @@
-"""The demo model, loaded once for all tests that measure it."""
+"""What tests of every folder share: the real catalogue and the demo model, loaded once, and the order of long tests."""
 
 import os
 
 import pytest
+
+LONG = ("built", "demo", "browser")
+"""Fixtures that take long to make, and so do the tests that use them; files come in order of the last one they need."""
+
+
+def pytest_collection_modifyitems(items):
+    """Start with the files that take longest, so that at the end no worker is alone with one of them."""
+    last: dict[object, int] = {}
+    for item in items:
+        found = [LONG.index(name) for name in LONG if name in getattr(item, "fixturenames", ())]
+        last[item.path] = max([*found, last.get(item.path, -1)])
+    items.sort(key=lambda item: last[item.path] if last[item.path] >= 0 else len(LONG))
+
+
+@pytest.fixture(scope="session")
+def catalogue():
+    """The real catalogue; no test may change it."""
+    from catalog.registry import Registry
+
+    return Registry.load()
 
 
 @pytest.fixture(scope="session")

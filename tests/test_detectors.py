@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from catalog import Registry
 from probes import detectors
 from probes.detectors.base import Detector, KeyDetector, PassDetector
 from probes.errors import InputTooShortError, UnknownDetectorError
@@ -34,14 +33,14 @@ def test_name_is_the_file_name(detector):
     assert type(detector).__module__ == f"probes.detectors.{detector.name}"
 
 
-def test_head_type_is_in_the_catalogue_and_names_the_detector(detector):
-    assert detector.name in Registry.load().head_type(detector.head_type).detectors
+def test_head_type_is_in_the_catalogue_and_names_the_detector(detector, catalogue):
+    assert detector.name in catalogue.head_type(detector.head_type).detectors
 
 
-def test_description_gives_score_range_and_source(detector):
+def test_description_gives_score_range_and_source(detector, catalogue):
     text = detectors.describe(detector.name)
     assert [word for word in ("Score:", "From ", " to ", "Source:") if word not in text] == []
-    assert any(paper in text for paper in Registry.load().papers), "Source: names no paper of the catalogue"
+    assert any(paper in text for paper in catalogue.papers), "Source: names no paper of the catalogue"
 
 
 def test_threshold_lies_in_the_range_and_has_a_source(detector):

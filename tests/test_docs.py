@@ -14,7 +14,6 @@ import yaml
 
 from catalog.cli import GROUPS, app
 from catalog.errors import Code
-from catalog.registry import Registry
 from probes import detectors
 
 ROOT = Path(__file__).parents[1]
@@ -70,27 +69,27 @@ def test_every_rule_of_the_data_files_is_explained():
     assert [f"CONTRIBUTING.md#{anchor}" for anchor, _ in rows] == [code.documentation for code in sorted(Code)]
 
 
-def test_every_detector_belongs_to_a_head_type():
-    named = {name for head_type in Registry.load().head_types.values() for name in head_type.detectors}
+def test_every_detector_belongs_to_a_head_type(catalogue):
+    named = {name for head_type in catalogue.head_types.values() for name in head_type.detectors}
     assert named == set(detectors.names())
 
 
-def test_pages_of_detectors_are_up_to_date():
+def test_pages_of_detectors_are_up_to_date(catalogue):
     from probes import pages
 
     folder = ROOT / "site/docs/detectors"
     written = {path.name: path.read_text() for path in folder.glob("*.md")}
-    assert written == pages.collect(Registry.load()), "run: headatlas probe docs"
+    assert written == pages.collect(catalogue), "run: headatlas probe docs"
 
 
-def test_pages_are_written_once_and_removed_with_their_detector(tmp_path):
+def test_pages_are_written_once_and_removed_with_their_detector(catalogue, tmp_path):
     from probes import pages
 
     (tmp_path / "gone.md").write_text("a detector that is no more")
-    changed = pages.write(Registry.load(), tmp_path)
+    changed = pages.write(catalogue, tmp_path)
     assert {path.name for path in changed} >= {"index.md", "induction.md", "gone.md"}
     assert not (tmp_path / "gone.md").exists()
-    assert pages.write(Registry.load(), tmp_path) == []
+    assert pages.write(catalogue, tmp_path) == []
 
 
 @pytest.mark.parametrize("word", ["a_b", "`x*y`", "plain"])

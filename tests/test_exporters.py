@@ -30,11 +30,6 @@ each_format = pytest.mark.parametrize("name", exporters.names())
 
 
 @pytest.fixture(scope="module")
-def catalogue():
-    return Registry.load(ROOT / "data")
-
-
-@pytest.fixture(scope="module")
 def hostile(catalogue):
     """Two papers and a head type in which every free text is hostile."""
     summary = Summary(innovation=HOSTILE, tasks=HOSTILE, result=HOSTILE, written_by="person", reviewed_by=HOSTILE)
@@ -114,8 +109,8 @@ def test_site_files_are_all_formats(catalogue):
     assert "llms.txt" in files
 
 
-def test_pages_of_the_site_are_no_format():
-    assert {"base", "site_pages"}.isdisjoint(exporters.names())
+def test_formats_are_the_files_of_the_folder():
+    assert "base" not in exporters.names()
     assert {"bibtex", "ris", "csl_json", "json_api", "csv_table", "reading_list", "llms_txt"} <= set(exporters.names())
     assert exporters.load("bibtex").file_name == "papers.bib"
 

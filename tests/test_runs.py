@@ -1,11 +1,13 @@
 """The committed runs and effects: each was made by the code as it stands."""
 
+from functools import cache
+
 import pytest
 
 from catalog.effects import read_effects
 from catalog.files import data_folder
-from catalog.registry import Registry
 from catalog.runs import read_runs
+from probes import provenance
 from probes.claimed_effects import claimed_effects
 from probes.detectors import names
 from probes.provenance import code_sha256
@@ -15,14 +17,22 @@ RUNS = read_runs(data_folder() / "runs")
 EFFECTS = read_effects(data_folder() / "effects")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def sources_parsed_once():
+    """Most runs were made by the same files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(provenance, "_imported", cache(provenance._imported))
+        yield
+
+
 @pytest.mark.parametrize("slug", [DEMO, GEMMA])
 def test_both_real_models_have_a_run_of_every_detector(slug):
     assert [run.probe for run in RUNS if run.model.slug == slug] == names()
 
 
-def test_every_effect_that_a_claim_names_was_measured_on_the_demo_model():
+def test_every_effect_that_a_claim_names_was_measured_on_the_demo_model(catalogue):
     measured = {(effect.head_type, effect.effect) for effect in EFFECTS if effect.model.slug == DEMO}
-    assert measured == set(claimed_effects(Registry.load()))
+    assert measured == set(claimed_effects(catalogue))
 
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: f"{run.model.slug}/{run.probe}")

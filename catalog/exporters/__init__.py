@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from catalog.exporters.base import Exporter
     from catalog.registry import Registry
 
-NO_FORMATS = {"base", "site_pages"}
-"""Files beside the formats: what an exporter is, and the pages of the site, which are a folder and not one file."""
-
 
 def names() -> list[str]:
     """Names of all formats, in alphabetical order; nothing is imported.
@@ -24,7 +21,7 @@ def names() -> list[str]:
     Returns:
         The names.
     """
-    return names_in(Path(__file__).parent, NO_FORMATS)
+    return names_in(Path(__file__).parent)
 
 
 def load(name: str) -> Exporter:

@@ -6,34 +6,14 @@ the first one of such a cell the text is as it was.
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from collections.abc import Callable
 
-from catalog.exporters import _citation
+from catalog.exporters import _citation, _csv
 from catalog.exporters.base import Exporter
 from catalog.models import Paper
 from catalog.registry import Registry
-from catalog.texts import one_line
 
 SEPARATOR = "; "
-
-_FORMULA = re.compile(r"'*[=+\-@＝＋－＠]")
-"""Start of what a spreadsheet may run. Apostrophes in front are counted in, so that ours can be told from them."""
-
-
-def guard(text: str) -> str:
-    """Text that no spreadsheet takes for a formula.
-
-    Args:
-        text: Any text.
-
-    Returns:
-        One line, with an apostrophe in front where the text starts like a formula.
-    """
-    line = one_line(text)
-    return f"'{line}" if _FORMULA.match(line) else line
 
 
 def export(registry: Registry) -> str:
@@ -45,11 +25,7 @@ def export(registry: Registry) -> str:
     Returns:
         The text of the file, with the line ends of RFC 4180.
     """
-    file = io.StringIO()
-    writer = csv.writer(file)
-    writer.writerow(COLUMNS)
-    writer.writerows([guard(value(paper)) for value in COLUMNS.values()] for paper in registry.papers.values())
-    return file.getvalue()
+    return _csv.table(COLUMNS, ([value(paper) for value in COLUMNS.values()] for paper in registry.papers.values()))
 
 
 def _arxiv(paper: Paper) -> str:

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from contextlib import suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,10 +13,14 @@ from rich.console import Console
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
+from catalog.files import write_text
 from probes.adapters._failures import LOADING_ERRORS, first_line
 from probes.errors import MissingPackageError, ModelCacheError, ModelNotFoundError
 
 console = Console(stderr=True)
+
+QUANTIZATION = "quantization.txt"
+"""Name of the note in a folder of dequantised weights."""
 
 
 def check_file(path: Path) -> None:
@@ -91,15 +96,26 @@ def _move_into_place(temporary: Path, target: Path) -> None:
             raise ModelCacheError(target, first_line(error)) from error
 
 
-def quantization(path: Path) -> str | None:
-    """How the weights in a GGUF file are quantised.
+def quantization(path: Path, folder: Path) -> str | None:
+    """How the weights in a GGUF file are quantised; noted beside the dequantised ones, as reading it takes seconds.
 
     Args:
         path: The GGUF file.
+        folder: Folder of its dequantised weights.
 
     Returns:
         Such as "Q4_1"; None where the file does not say.
     """
+    note = folder / QUANTIZATION
+    with suppress(OSError):
+        return note.read_text(encoding="utf-8") or None
+    found = _quantization(path)
+    with suppress(OSError):  # a folder that cannot be written is still good to load from
+        write_text(note, found or "")
+    return found
+
+
+def _quantization(path: Path) -> str | None:
     from gguf import GGUFReader, LlamaFileType
 
     field = GGUFReader(path).get_field("general.file_type")

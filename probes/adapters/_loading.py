@@ -275,9 +275,8 @@ def _load_gguf(path: Path, how: Manner, name: str | None, hub_id: str | None = N
     _gguf.check_file(path)
     file_hash = _hash_files([path], with_names=False)
     folder = _gguf.dequantised(path, file_hash)
-    identity = Identity(
-        name or path.stem, hub_id=hub_id, weights_sha256=file_hash, quantization=_gguf.quantization(path)
-    )
+    quantization = _gguf.quantization(path, folder)
+    identity = Identity(name or path.stem, hub_id=hub_id, weights_sha256=file_hash, quantization=quantization)
     module, tokenizer = _from_pretrained(str(folder), how)
     return module, tokenizer, identity
 

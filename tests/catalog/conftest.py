@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from catalog import cli
+from catalog.effects import EffectRun
 from catalog.models import HeadType, Paper
 from catalog.registry import Registry
 from catalog.runs import MeasuredModel, ProbeRun, Provenance
@@ -199,6 +200,34 @@ def make_paper():
 def make_run():
     """Function that makes an invented run; keyword arguments change fields."""
     return _make_run
+
+
+@pytest.fixture
+def make_effect(make_run):
+    """Function that makes an effect run whose metric falls from 5 to the given level."""
+
+    def make(level, **changes):
+        run = make_run()
+        values = {
+            "effect": "loudness",
+            "head_type": "echo",
+            "model": run.model,
+            "metric": "loudness",
+            "unit": "nats",
+            "ablation": "zero",
+            "chosen_by": "echo",
+            "heads": ["L0H1"],
+            "inputs": "ponds",
+            "settings": {},
+            "seed": 0,
+            "baseline": [5.0, 5.1, 4.9],
+            "ablated": [level, level + 0.1, level - 0.1],
+            "random": [[4.9, 5.0, 4.8], [5.0, 5.1, 4.9]],
+            "provenance": run.provenance,
+        }
+        return EffectRun.model_validate(values | changes)
+
+    return make
 
 
 @pytest.fixture

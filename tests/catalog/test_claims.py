@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from catalog.claims import Verdict, ledger, overall
-from catalog.effects import EffectRun, effect_path, read_effects, write_effect
+from catalog.effects import effect_path, read_effects, write_effect
 from catalog.errors import InvalidDataError
 from catalog.files import data_folder
 from catalog.ids import HeadName
@@ -65,34 +65,6 @@ def check_heads(make_paper, make_run, world):
         return line
 
     return check
-
-
-@pytest.fixture
-def make_effect(make_run):
-    """Function that makes an effect run whose metric falls from 5 to the given level."""
-
-    def make(level, **changes):
-        run = make_run()
-        values = {
-            "effect": "loudness",
-            "head_type": "echo",
-            "model": run.model,
-            "metric": "loudness",
-            "unit": "nats",
-            "ablation": "zero",
-            "chosen_by": "echo",
-            "heads": ["L0H1"],
-            "inputs": "ponds",
-            "settings": {},
-            "seed": 0,
-            "baseline": [5.0, 5.1, 4.9],
-            "ablated": [level, level + 0.1, level - 0.1],
-            "random": [[4.9, 5.0, 4.8], [5.0, 5.1, 4.9]],
-            "provenance": run.provenance,
-        }
-        return EffectRun.model_validate(values | changes)
-
-    return make
 
 
 @pytest.mark.parametrize(
@@ -225,10 +197,9 @@ def test_overall_verdict_is_what_tested_lines_agree_on(check_heads):
     assert overall([untested]) == Verdict.UNTESTED
 
 
-def test_every_claim_of_the_catalogue_has_a_line():
-    registry = Registry.load()
-    lines = {(line.paper.id, line.claim.id) for line in ledger(registry)}
-    assert lines == {(paper.id, claim.id) for paper in registry.papers.values() for claim in paper.claims}
+def test_every_claim_of_the_catalogue_has_a_line(catalogue):
+    lines = {(line.paper.id, line.claim.id) for line in ledger(catalogue)}
+    assert lines == {(paper.id, claim.id) for paper in catalogue.papers.values() for claim in paper.claims}
 
 
 @pytest.fixture

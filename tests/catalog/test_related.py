@@ -14,11 +14,6 @@ TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
-def catalogue():
-    return Registry.load()
-
-
-@pytest.fixture(scope="module")
 def found(catalogue):
     return related(catalogue)
 

@@ -12,12 +12,6 @@ from catalog.search import search_papers
 POND = Path(__file__).parents[1] / "fixtures" / "pond"
 
 
-@pytest.fixture(scope="module")
-def catalogue():
-    """The real catalogue."""
-    return Registry.load()
-
-
 @pytest.fixture
 def registry(make_paper, world):
     """Three papers that differ in every field that a search looks at."""

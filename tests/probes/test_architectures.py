@@ -108,7 +108,10 @@ def model(request):
     return found
 
 
-@pytest.mark.parametrize("lengths", [None, torch.tensor([LENGTH, LENGTH - 1, LENGTH - 2])], ids=["whole", "ragged"])
+RAGGED = torch.tensor([LENGTH, LENGTH - 1, LENGTH - 2])
+
+
+@pytest.mark.parametrize("lengths", [None, pytest.param(RAGGED, marks=pytest.mark.slow)], ids=["whole", "ragged"])
 def test_scores_equal_those_of_eager_maps(model, lengths):
     whole = repeated(lengths)
     is_masked = lengths is not None and not model.shape.is_causal

@@ -206,13 +206,17 @@ def test_interrupt_tells_how_many_detectors_are_kept(headatlas, folder, tmp_path
 
 
 def test_interrupt_says_so_and_leaves_no_file(folder, tmp_path):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # else a test run in the background hands on to ignore it
     command = [sys.executable, "-m", "catalog.cli", "probe", "run", "--model", str(folder), "--samples", "40000"]
     with subprocess.Popen(
         [*command, "--output", str(tmp_path / "runs")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         first = process.stderr.read(20)  # the weights are being loaded
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130, first + err
     assert "headatlas: interrupted; no file was written" in (first + err).splitlines()[-1]
     assert out == ""

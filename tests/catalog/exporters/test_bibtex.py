@@ -87,11 +87,6 @@ def test_file_of_many_papers_has_one_entry_each(world):
     assert text.endswith("}\n")
 
 
-@pytest.fixture(scope="module")
-def catalogue():
-    return Registry.load()
-
-
 def test_bibtexparser_reads_back_every_title_author_and_year(catalogue):
     bibtexparser = pytest.importorskip("bibtexparser")
     from bibtexparser.middlewares import LatexDecodingMiddleware, MergeNameParts, SeparateCoAuthors, SplitNameParts

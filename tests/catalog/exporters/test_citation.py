@@ -2,7 +2,6 @@ import pytest
 
 from catalog.exporters import _citation
 from catalog.exporters._citation import Kind, Name
-from catalog.registry import Registry
 
 
 @pytest.mark.parametrize(
@@ -49,7 +48,7 @@ def test_kind_and_date_follow_the_venue(make_paper, venue, kind, date):
     ],
     ids=["web", "journal"],
 )
-def test_venues_of_the_catalogue_that_are_no_conference(kind, names):
-    papers = Registry.load().papers.values()
+def test_venues_of_the_catalogue_that_are_no_conference(kind, names, catalogue):
+    papers = catalogue.papers.values()
     found = {paper.venue for paper in papers if _citation.kind(paper) is kind}
     assert {venue.rpartition(" ")[0] for venue in found} == names, "a new venue: see the words of _citation.py"

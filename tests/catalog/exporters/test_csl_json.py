@@ -5,15 +5,9 @@ from pathlib import Path
 import pytest
 
 from catalog.exporters import _citation, csl_json
-from catalog.registry import Registry
 
 citeproc = pytest.importorskip("citeproc")
 DATA = Path(citeproc.__file__).parent / "data"
-
-
-@pytest.fixture(scope="module")
-def catalogue():
-    return Registry.load()
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,6 @@ COMMITTED = Path(__file__).parents[3] / "data/schema/catalogue.schema.json"
 
 
 @pytest.fixture(scope="module")
-def catalogue():
-    return Registry.load()
-
-
-@pytest.fixture(scope="module")
 def validator():
     schema = json.loads(json_schema.export(Registry({}, {})))
     jsonschema.Draft202012Validator.check_schema(schema)

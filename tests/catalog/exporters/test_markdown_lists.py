@@ -83,8 +83,7 @@ def test_llms_txt_has_the_shape_of_the_convention(world):
 
 
 def test_llms_txt_links_only_pages_and_files_of_the_site(world):
-    from catalog import exporters
-    from catalog.exporters import site_pages
+    from catalog import exporters, site_pages
 
     made = {name.removesuffix(".md") + ".html" for name in site_pages.collect(world) if name.endswith(".md")}
     made |= {path for path, _ in exporters.site_files(world)}

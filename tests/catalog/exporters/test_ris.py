@@ -30,8 +30,8 @@ def test_nothing_is_invented_where_the_registry_is_silent(make_paper):
     assert tags == ["TY", "ID", "TI", "AU", "AU", "PY", "DA", "UR", "ER"]
 
 
-def test_rispy_reads_back_the_whole_catalogue():
-    papers = Registry.load().papers
+def test_rispy_reads_back_the_whole_catalogue(catalogue):
+    papers = catalogue.papers
     entries = rispy.loads(ris.export(Registry(papers, {})))
     got = [(entry["id"], entry["title"], entry["authors"], entry["year"]) for entry in entries]
     assert got == [

@@ -240,8 +240,8 @@ def test_engine_that_reads_wrongly_is_caught(folder, monkeypatch):
         load_model(folder)
 
 
-def test_dequantised_weights_are_made_once(folder, tmp_path, monkeypatch):
-    made = []
+def test_dequantised_weights_are_made_once_and_their_file_read_once(folder, tmp_path, monkeypatch):
+    made, read = [], []
 
     def convert(path, target):
         made.append(path)
@@ -249,10 +249,10 @@ def test_dequantised_weights_are_made_once(folder, tmp_path, monkeypatch):
 
     monkeypatch.setattr(_gguf, "user_cache_path", lambda name: tmp_path / "cache")
     monkeypatch.setattr(_gguf, "_convert_gguf", convert)
-    monkeypatch.setattr(_gguf, "quantization", lambda path: "Q4_1")
+    monkeypatch.setattr(_gguf, "_quantization", lambda path: read.append(path) or "Q4_1")
     (tmp_path / "model.gguf").write_bytes(b"weights")
     records = [load_model(tmp_path / "model.gguf").record for _ in range(2)]
-    assert len(made) == 1
+    assert (len(made), len(read)) == (1, 1)
     assert records[0] == records[1]
     assert records[0].quantization == "Q4_1"
 
@@ -317,31 +317,52 @@ def hub(folder) -> Iterator[str]:
     thread.join()
 
 
-def load_in_fresh_process(name: str, endpoint: str, home: Path, call: str = "") -> str:
+def load_in_fresh_process(names: list[str], endpoint: str, home: Path) -> list[str]:
+    """For each name the record of the model or the error: where the hub is, libraries read but once."""
     code = (
-        "from probes import load_model\nfrom probes.errors import ProbeError\n"
-        f"try: print(load_model({name!r}{call}).record.model_dump_json())\n"
-        "except ProbeError as error: print(type(error).__name__, error)"
+        "import sys\nfrom probes import load_model\nfrom probes.errors import ProbeError\n"
+        "for name in sys.argv[1:]:\n"
+        "    try: print(load_model(name).record.model_dump_json())\n"
+        "    except ProbeError as error: print(type(error).__name__, error)"
     )
     environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+    command = [sys.executable, "-c", code, *names]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stdout.splitlines()
 
 
-def test_model_from_a_hub_is_recorded_with_its_commit(hub, tmp_path):
-    record = json.loads(load_in_fresh_process("tiny/llama", hub, tmp_path))
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def with_hub(hub, home) -> list[str]:
+    """What a model of the hub and one that it does not have load as."""
+    return load_in_fresh_process(["tiny/llama", "tiny/lama"], hub, home)
+
+
+@pytest.fixture(scope="module")
+def without_hub(with_hub, home) -> list[str]:
+    """What the same model, out of the cache, and one that was never loaded load as when the hub is out of reach."""
+    return load_in_fresh_process(["tiny/llama", "elsewhere/bert"], "http://127.0.0.1:9", home)
+
+
+def test_model_from_a_hub_is_recorded_with_its_commit(with_hub, without_hub):
+    record = json.loads(with_hub[0])
     assert (record["hub_id"], record["revision"], record["slug"]) == ("tiny/llama", COMMIT, "tiny--llama")
-    # The hub is gone now; the model must come out of the cache, at the same commit.
-    offline = load_in_fresh_process("tiny/llama", "http://127.0.0.1:9", tmp_path)
-    assert json.loads(offline)["revision"] == COMMIT
+    assert json.loads(without_hub[0])["revision"] == COMMIT
 
 
-def test_unknown_hub_id_names_models_at_hand(hub, tmp_path):
-    assert "tiny/llama" in load_in_fresh_process("tiny/llama", hub, tmp_path)
-    answer = load_in_fresh_process("tiny/lama", hub, tmp_path)
-    assert answer.startswith("ModelNotFoundError model 'tiny/lama'")
-    assert "did you mean tiny/llama?" in answer
+def test_unknown_hub_id_names_models_at_hand(with_hub):
+    assert with_hub[1].startswith("ModelNotFoundError model 'tiny/lama'")
+    assert "did you mean tiny/llama?" in with_hub[1]
+
+
+def test_hub_out_of_reach_is_said_at_once(without_hub):
+    assert without_hub[1].startswith("ModelNotFoundError model 'elsewhere/bert'")
+    assert "'demo' works without a network" in without_hub[1]
 
 
 def test_revision_of_a_model_without_revisions_is_refused(folder):
@@ -373,15 +394,9 @@ def test_faster_process_wins_the_race_for_the_cache(folder, tmp_path, monkeypatc
 
     monkeypatch.setattr(_gguf, "user_cache_path", lambda name: tmp_path / "cache")
     monkeypatch.setattr(_gguf, "_convert_gguf", convert)
-    monkeypatch.setattr(_gguf, "quantization", lambda path: None)
+    monkeypatch.setattr(_gguf, "_quantization", lambda path: None)
     assert load_model(source).shape.n_layers == 2
     assert [entry.name for entry in (tmp_path / "cache/gguf").iterdir()] == [name]
-
-
-def test_hub_out_of_reach_is_said_at_once(tmp_path):
-    answer = load_in_fresh_process("tiny/llama", "http://127.0.0.1:9", tmp_path)
-    assert answer.startswith("ModelNotFoundError model 'tiny/llama'")
-    assert "'demo' works without a network" in answer
 
 
 def _small(kind):

@@ -4,9 +4,10 @@ from html import unescape
 
 import pytest
 
+from catalog import site_pages
 from catalog.errors import SiteBuildError
-from catalog.exporters import site_pages
 from catalog.registry import Registry
+from catalog.site_pages import _files, _markup
 
 
 @pytest.fixture
@@ -90,11 +91,10 @@ def test_head_type_puts_the_paper_to_read_first_on_top(pages):
     assert first < text.index("The Oldest Pond")
 
 
-def test_head_type_shows_every_run_with_picture_and_all_heads(pages, world):
+def test_head_type_shows_every_run_with_picture_and_strongest_heads(pages, world):
     page = pages["head-types/echo.md"]
     assert page.count('class="ha-map"') == 2
-    assert "All 12 heads as a table" in read(page)
-    assert "All 24 heads as a table" in read(page)
+    assert "downloads/scores.csv" in page
     best = next(run for run in world.runs if run.model.slug == "lake-2").ranked()[0]
     assert f"{best} 0.900 ± 0.006 0.011 &lt; 0.001 yes".replace("&lt;", "<") in read(page)
 
@@ -120,14 +120,17 @@ def test_head_type_gives_the_command_that_measures_it(pages):
     assert "headatlas probe run echo --model MODEL" in read(pages["head-types/echo.md"])
 
 
-def test_model_has_provenance_and_one_table_of_all_heads(pages):
-    text = read(pages["models/pond-1.md"])
-    assert "2026-11-22 03:04 UTC" in text
+def test_model_has_provenance_of_every_run_and_its_called_heads(pages, world):
+    page = pages["models/pond-1.md"]
+    text = read(page)
+    assert text.count("2026-11-22 03:04 UTC") == 2
     assert "half_length 50, first_id None" in text
     assert "cd" * 32 in text
-    assert "12 heads × 2 probes" in text
-    table = text.split("12 heads × 2 probes head echo far_echo")[1]
-    assert re.findall(r"L\dH\d", table) == [f"L{layer}H{head}" for layer in range(4) for head in range(3)]
+    assert page.count('class="ha-small-map"') == 2
+    echo = next(run for run in world.runs_of("pond-1") if run.probe == "echo")
+    table = text.split("head detectors called by")[1]
+    assert re.findall(r"(L\dH\d) 1 echo", table) == sorted(map(str, echo.called())) != []
+    assert len(re.findall(r"L\dH\d 0 none", table)) == 12 - len(echo.called())
 
 
 def test_runs_of_one_model_with_different_shapes_do_not_break_its_page(world, make_run):
@@ -189,7 +192,7 @@ def test_untrusted_text_is_shown_and_never_markup(pages, hostile):
 )
 def test_escaped_text_stays_one_paragraph(text):
     markdown = pytest.importorskip("markdown")
-    html = markdown.markdown(site_pages.escape(text), extensions=["admonition", "tables", "attr_list"])
+    html = markdown.markdown(_markup.escape(text), extensions=["admonition", "tables", "attr_list"])
     assert re.fullmatch(r"<p>[^<]*</p>", html)
     assert unescape(html[3:-4]).strip() == " ".join(text.replace("\x02", " ").replace("\x03", " ").split())
 
@@ -233,7 +236,7 @@ def test_interrupted_run_is_finished_by_the_next(world, tmp_path, monkeypatch):
         path.write_text(text, encoding="utf-8")
 
     with monkeypatch.context() as patch:
-        patch.setattr(site_pages, "write_text", stop_half_way)
+        patch.setattr(_files, "write_text", stop_half_way)
         with pytest.raises(KeyboardInterrupt):
             site_pages.write(world, tmp_path)
     site_pages.write(Registry({}, {}), tmp_path)

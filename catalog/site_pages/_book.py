@@ -1,0 +1,118 @@
+"""What every page is made from: the registry, its ledger, and the templates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+
+from catalog.claims import Check, ledger, overall
+from catalog.effects import EffectRun
+from catalog.exporters import bibtex
+from catalog.head_map import number
+from catalog.ids import HeadName
+from catalog.models import BaseClaim, Paper
+from catalog.portraits import Portrait, portraits
+from catalog.registry import Registry
+from catalog.runs import MeasuredModel, ProbeRun
+from catalog.site_pages import _words
+from catalog.site_pages._markup import make_environment
+from catalog.texts import authorship
+
+N_CLAIMS_OPEN = 8
+"""Claims about named heads that a page shows one by one; more of them are folded up by head type and model."""
+
+
+class Book:
+    """The registry with what is derived from it once for all pages; fills templates."""
+
+    def __init__(self, registry: Registry, templates: Path) -> None:
+        self.registry = registry
+        self._environment = make_environment(templates)
+        self._environment.globals |= self._names()
+
+    def fill(self, template: str, values: Mapping[str, object] | None = None, root: str = "../") -> str:
+        """A filled template.
+
+        Args:
+            template: Its name without the ending ".md.jinja".
+            values: What the template prints, besides what every template may use.
+            root: Way from the page to the top of the site: "" or "../" and so on.
+
+        Returns:
+            The text of the page.
+
+        Raises:
+            TemplateError: the template is broken.
+        """
+        return self._environment.get_template(f"{template}.md.jinja").render(values or {}, root=root)
+
+    @cached_property
+    def checks(self) -> list[Check]:
+        """The ledger of all claims."""
+        return ledger(self.registry)
+
+    @cached_property
+    def checks_by_claim(self) -> dict[tuple[str, str], list[Check]]:
+        """Lines of the ledger by paper and claim."""
+        by_claim: dict[tuple[str, str], list[Check]] = {}
+        for check in self.checks:
+            by_claim.setdefault((check.paper.id, check.claim.id), []).append(check)
+        return by_claim
+
+    @cached_property
+    def models(self) -> dict[str, MeasuredModel]:
+        """Every measured model by slug, as its latest run describes it."""
+        runs: list[ProbeRun | EffectRun] = [*self.registry.effects, *self.registry.runs]
+        runs.sort(key=lambda run: (run.model.slug, run.provenance.created))
+        return {run.model.slug: run.model for run in runs}
+
+    @cached_property
+    def portraits(self) -> dict[str, dict[HeadName, Portrait]]:
+        """What is recorded about every head, by slug of the model and name of the head; each has a page."""
+        return {slug: portraits(self.registry, model) for slug, model in self.models.items()}
+
+    def checks_of(self, paper: Paper, claim: BaseClaim) -> list[Check]:
+        """Lines of the ledger on one claim.
+
+        Args:
+            paper: The paper.
+            claim: One of its claims.
+
+        Returns:
+            At least one line.
+        """
+        return self.checks_by_claim[paper.id, claim.id]
+
+    def name_of(self, head_type: str) -> str:
+        """Name of a head type for people; its id where the vocabulary lacks it."""
+        known = self.registry.head_types
+        return known[head_type].name if head_type in known else head_type
+
+    def _names(self) -> dict[str, object]:
+        """What every template may use; functions take and give plain values."""
+        return {
+            "registry": self.registry,
+            "models": self.models,
+            "checks_of": self.checks_of,
+            "verdict_on": lambda paper, claim: overall(self.checks_of(paper, claim)),
+            "name_of": self.name_of,
+            "stages": self.registry.stages_of,
+            "n_claims_listed": N_CLAIMS_OPEN,
+            "authorship": lambda paper: authorship(paper.summary),
+            "bibtex": bibtex.entry,
+            "mean": fmean,
+            "number": number,
+            "claim_form": _words.claim_form,
+            "in_prose": _words.in_prose,
+            "millions": _words.millions,
+            "percent": _words.percent,
+            "plain": _words.plain,
+            "plural": _words.plural,
+            "rate": _words.rate,
+            "sentence": _words.sentence,
+            "top_heads": _words.top_heads,
+            "top_heads_title": _words.top_heads_title,
+            "with_article": _words.with_article,
+        }

@@ -45,14 +45,14 @@ def check_documents(papers: Document, head_types: Document, left_out: Document |
     for position, entry in papers.entries():
         yield from _repeated_claims(papers, position, entry)
     yield from _unknown(papers, _head_types_of_papers(papers), head_types, "head type")
-    yield from _unknown(head_types, _head_types_of_head_types(head_types), head_types, "head type")
+    yield from _unknown(head_types, _listed(head_types, "broader"), head_types, "head type")
     yield from _unknown(head_types, iter(head_types.texts("read_first")), papers, "paper")
     yield from _unknown(papers, iter(papers.texts("superseded_by")), papers, "paper")
     yield from same_papers(papers, left_out)
     yield from _dates_against_arxiv_ids(papers)
     yield from _circles(papers, papers.texts("superseded_by"), Code.SUPERSEDED_IN_A_CIRCLE, "superseded by")
     yield from _superseded_by_older(papers)
-    broader = list(_head_types_of_head_types(head_types))
+    broader = list(_listed(head_types, "broader"))
     yield from _circles(head_types, broader, Code.BROADER_IN_A_CIRCLE, "below")
 
 
@@ -108,6 +108,22 @@ def check_runs(runs: Iterable[ProbeRun], folder: Path, head_types: Document) -> 
         if run.model != first.model:
             message = f"describes another model than {run_path(folder, first).name} beside it"
             yield Problem(file, 1, 1, Code.BAD_VALUE, message, "run all probes of this model again")
+
+
+def check_relations(relations: Iterable[Document], papers: Document, head_types: Document) -> Iterator[Problem]:
+    """Papers and head types that relations refer to and that do not exist.
+
+    Args:
+        relations: The documents with the relations.
+        papers: The document with the papers.
+        head_types: The document with the head types.
+
+    Yields:
+        The problems.
+    """
+    for document in relations:
+        yield from _unknown(document, _listed(document, "papers"), papers, "paper")
+        yield from _unknown(document, _listed(document, "head_types"), head_types, "head type")
 
 
 def _unknown(document: Document, names: Iterator[tuple[Location, str]], home: Document, kind: str) -> Iterator[Problem]:
@@ -170,10 +186,11 @@ def _head_types_of_papers(papers: Document) -> Iterator[tuple[Location, str]]:
                 yield (position, "claims", index, "head_type"), claim["head_type"]
 
 
-def _head_types_of_head_types(head_types: Document) -> Iterator[tuple[Location, str]]:
-    for position, entry in head_types.entries():
-        for index, name in _texts(entry.get("broader")):
-            yield (position, "broader", index), name
+def _listed(document: Document, field: str) -> Iterator[tuple[Location, str]]:
+    """Every text in a list of the entries, with the way to it."""
+    for position, entry in document.entries():
+        for index, name in _texts(entry.get(field)):
+            yield (position, field, index), name
 
 
 def _dates_against_arxiv_ids(papers: Document) -> Iterator[Problem]:

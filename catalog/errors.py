@@ -47,6 +47,9 @@ class Code(StrEnum):
     IN_THE_FUTURE = "HA215"
     SUPERSEDED_BY_OLDER = "HA216"
     TO_BE_WRITTEN = "HA301"
+    WRONG_FILE = "HA401"
+    REPEATED_WORD = "HA402"
+    TARGET_IS_SOURCE = "HA403"
 
     @property
     def severity(self) -> Severity:
@@ -209,6 +212,7 @@ _LISTED_BY = {
     "detector": "headatlas probe list",
     "export format": "headatlas paper export --list",
     "form": "headatlas paper forms",
+    "relation": "data/relations",
 }
 """Where people find all names of a kind."""
 

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from catalog.effects import EffectRun
 from catalog.models import HeadType, LeftOut, Paper
+from catalog.relations import Relation
 from catalog.releases import Released, Tombstone
 from catalog.runs import ProbeRun
 
@@ -19,6 +20,7 @@ CONTENTS: dict[str, Any] = {
     "left_out": list[LeftOut],
     "tombstones": list[Tombstone],
     "released": list[Released],
+    "relation": list[Relation],
     "run": ProbeRun,
     "effect": EffectRun,
 }

@@ -1,4 +1,4 @@
-"""The registry: papers, head types and probe runs, read, checked and indexed."""
+"""The registry: papers, head types, relations and probe runs, read, checked and indexed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Self
 from catalog import dates
 from catalog.arxiv.drafts import check_drafts
 from catalog.canonical.layout import out_of_order
-from catalog.checks import check_documents, check_future, check_runs
+from catalog.checks import check_documents, check_future, check_relations, check_runs
 from catalog.documents import Document, read_document, validate_entries
 from catalog.duplicates import similar_titles
 from catalog.effects import EffectRun, read_effects
@@ -19,6 +19,7 @@ from catalog.errors import InvalidDataError, Problem, UnknownIdError
 from catalog.files import data_folder
 from catalog.models import HeadType, LeftOut, Paper, Stage
 from catalog.record_files import AnyRecord
+from catalog.relations import Relation, read_documents, read_entries
 from catalog.releases import Released, Tombstone, check_releases
 from catalog.runs import ProbeRun, read_runs
 
@@ -32,6 +33,7 @@ class Registry:
     runs: list[ProbeRun] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     effects: list[EffectRun] = field(default_factory=list)
+    relations: dict[str, Relation] = field(default_factory=dict)
 
     @classmethod
     def load(cls, folder: Path | None = None) -> Self:
@@ -81,12 +83,15 @@ class Registry:
         left_out = list(validate_entries(files["left_out"], LeftOut))
         problems = [problem for document in files.values() for problem in document.problems]
         problems += check_documents(files["papers"], files["head_types"], files["left_out"])
+        relation_files = read_documents(folder)
+        relations, found = read_entries(relation_files)
+        problems += [*found, *check_relations(relation_files, files["papers"], files["head_types"])]
         runs = _read_or_report(read_runs, folder / "runs", problems)
         effects = _read_or_report(read_effects, folder / "effects", problems)
         problems += check_runs(runs, folder / "runs", files["head_types"])
         if documents is not None:
             documents |= files
-        return cls(papers, head_types, runs, left_out, effects), problems
+        return cls(papers, head_types, runs, left_out, effects, relations), problems
 
     def paper(self, paper_id: str) -> Paper:
         """Paper with this id or arXiv id.
@@ -121,6 +126,22 @@ class Registry:
         if head_type_id not in self.head_types:
             raise UnknownIdError("head type", head_type_id, self.head_types)
         return self.head_types[head_type_id]
+
+    def relation(self, relation_id: str) -> Relation:
+        """Relation with this id.
+
+        Args:
+            relation_id: Such as "country_to_capital".
+
+        Returns:
+            The relation.
+
+        Raises:
+            UnknownIdError: there is none; names the nearest ids.
+        """
+        if relation_id not in self.relations:
+            raise UnknownIdError("relation", relation_id, self.relations)
+        return self.relations[relation_id]
 
     def stages_of(self, paper: Paper) -> list[Stage]:
         """Stages of reasoning that a paper is about: those of its head types.

@@ -16,6 +16,7 @@ from catalog.canonical.style import canonical, write_entry
 from catalog.documents import Document, parse_document
 from catalog.errors import Code, InvalidDataError, Problem
 from catalog.models import HeadType, LeftOut, Paper
+from catalog.relations import FOLDER, Relation
 from catalog.releases import Tombstone
 
 SortKey = tuple[str, ...]
@@ -23,9 +24,10 @@ SortKey = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Style:
-    """What decides the form of one data file: the record of its entries, and what they are sorted by."""
+    """What decides the form of a data file: the record of its entries, and what they are sorted by."""
 
     file: str
+    """Name of the file, or the pattern of their names, in the folder of the data."""
     model: type[BaseModel]
     sort_key: Callable[[dict[str, Any]], SortKey]
     """Order of the file."""
@@ -41,7 +43,7 @@ def _paper_key(entry: dict[str, Any]) -> SortKey:
     return _text_of(entry, "date"), _text_of(entry, "id")
 
 
-def _head_type_key(entry: dict[str, Any]) -> SortKey:
+def _id_key(entry: dict[str, Any]) -> SortKey:
     return (_text_of(entry, "id"),)
 
 
@@ -71,12 +73,27 @@ STYLES = {
     style.file: style
     for style in (
         PAPERS,
-        Style("head_types.yaml", HeadType, _head_type_key, _id),
+        Style("head_types.yaml", HeadType, _id_key, _id),
         Style("left_out.yaml", LeftOut, _left_out_key, _left_out_name),
+        Style(f"{FOLDER}/*.yaml", Relation, _id_key, _id),
         Style("tombstones.yaml", Tombstone, _tombstone_key, _tombstone_name),
     )
 }
-"""Every data file with a canonical form, by name."""
+"""Styles of all data files with a canonical form, by name of the file or pattern of names."""
+
+
+def styled_files(folder: Path) -> Iterator[tuple[Path, Style]]:
+    """Data files that have a canonical form.
+
+    Args:
+        folder: Folder of the data files.
+
+    Yields:
+        Each file that exists, with its style.
+    """
+    for style in STYLES.values():
+        for path in sorted(folder.glob(style.file)):
+            yield path, style
 
 
 def out_of_order(document: Document) -> Iterator[Problem]:

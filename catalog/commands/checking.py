@@ -28,7 +28,7 @@ def validate(
     from catalog.reports import count_errors, report
 
     registry, problems = Registry.inspect(data)
-    counts = {"papers": len(registry.papers), "head_types": len(registry.head_types), "runs": len(registry.runs)}
+    counts = {kind: len(getattr(registry, kind)) for kind in ("papers", "head_types", "relations", "runs")}
     shape = Shape.JSON if as_json else shape
     typer.echo(report(problems, shape, counts))
     n_errors = count_errors(problems)
@@ -67,15 +67,12 @@ def _not_canonical(folder: Path) -> dict[Path, str]:
         InvalidDataError: with what keeps any of them from being formatted.
     """
     from catalog.canonical.formatting import format_text
-    from catalog.canonical.layout import STYLES
+    from catalog.canonical.layout import styled_files
     from catalog.errors import InvalidDataError
 
     changed: dict[Path, str] = {}
     problems: list[Problem] = []
-    for style in STYLES.values():
-        path = folder / style.file
-        if not path.exists():
-            continue
+    for path, style in styled_files(folder):
         try:
             before = _read(path)
             after = format_text(before, style, str(path))
@@ -103,7 +100,7 @@ def _read(path: Path) -> str:
 @paper_app.command("schema")
 def schema(
     name: Annotated[
-        str, typer.Argument(help="papers, head_types, left_out, tombstones, released, run, effect.")
+        str, typer.Argument(help="papers, head_types, left_out, tombstones, released, relation, run, effect.")
     ] = "papers",
     is_written: Annotated[bool, typer.Option("--write", help="Write every schema to data/schema.")] = False,
     data: Data = None,

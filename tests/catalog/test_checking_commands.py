@@ -81,7 +81,7 @@ def test_schema_is_printed_or_written(pond):
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert "did you mean papers" in unknown.stderr
     written = headatlas("paper", "schema", "--write", "--data", pond)
-    assert [Path(line).exists() for line in written.stdout.splitlines()] == [True] * 7
+    assert [Path(line).exists() for line in written.stdout.splitlines()] == [True] * 8
 
 
 def test_paper_of_a_release_cannot_vanish(pond):

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalog.canonical.formatting import dump_entry, format_text, insert_paper, replace_paper
-from catalog.canonical.layout import PAPERS, STYLES
+from catalog.canonical.layout import PAPERS, STYLES, styled_files
 from catalog.canonical.style import WIDTH, canonical, write_entry
 from catalog.documents import parse_document
 from catalog.errors import Code, InvalidDataError, UnknownIdError
@@ -133,10 +133,12 @@ def test_whatever_an_entry_holds_it_reads_back(entry):
 # Whole files
 
 
-@pytest.mark.parametrize("name", STYLES)
-def test_own_data_keep_their_meaning_and_are_formatted_in_one_go(name):
-    text = (ROOT / "data" / name).read_text(encoding="utf-8")
-    written = form(text, STYLES[name])
+@pytest.mark.parametrize(
+    ("path", "style"), list(styled_files(ROOT / "data")), ids=lambda value: getattr(value, "name", "")
+)
+def test_own_data_keep_their_meaning_and_are_formatted_in_one_go(path, style):
+    text = path.read_text(encoding="utf-8")
+    written = form(text, style)
     by_content = lambda entries: sorted(map(repr, entries or []))  # noqa: E731
     before, after = (by_content(yaml.load(each, yaml.CBaseLoader)) for each in (text, written))
     assert [sorted(each) for each in before] == [sorted(each) for each in after]

@@ -36,15 +36,15 @@ def imported_by(statement):
 
 ORDER = [
     {"shapes", "errors", "standard"},
-    {"masks", "inputs", "statistics", "circuits"},
+    {"masks", "inputs", "statistics", "weights"},
     {"kernels"},
     {"calls"},
     {"attention", "readouts"},
     {"adapters"},
-    {"recipes", "forward", "effective_embedding", "interventions"},
+    {"recipes", "forward", "circuits", "interventions"},
     {"detectors"},
     {"measure", "provenance"},
-    {"effects"},
+    {"effects", "relations"},
     {"ablation"},
     {"comparison", "roles"},
     {"scores", "finished"},

@@ -14,8 +14,8 @@ from probes.adapters._projections import Projections, projections
 from probes.adapters.shape import ModelShape
 from probes.attention import reading
 from probes.calls import AttentionCall
-from probes.circuits import HeadWeights, ModelWeights, Norm
 from probes.errors import SelfCheckError, UnsupportedModelError
+from probes.weights import HeadWeights, ModelWeights, Norm
 
 LENGTH = 5
 """Positions of the input on which the weights are proved."""

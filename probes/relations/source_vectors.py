@@ -16,8 +16,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from probes.adapters.base import ProbedModel
-from probes.circuits import HeadWeights
-from probes.effective_embedding import TOKENS_AT_ONCE, effective_embedding
+from probes.weights import HeadWeights
+from probes.circuits.effective_embedding import TOKENS_AT_ONCE, effective_embedding
 from probes.errors import BadInputError, UnsupportedModelError
 
 Rows = Literal["first_mlp", "raw"]

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from catalog.effects import EffectRun
 from catalog.models import HeadType, LeftOut, Paper
+from catalog.relation_runs import RelationRun
 from catalog.relations import Relation
 from catalog.releases import Released, Tombstone
 from catalog.runs import ProbeRun
@@ -23,6 +24,7 @@ CONTENTS: dict[str, Any] = {
     "relation": list[Relation],
     "run": ProbeRun,
     "effect": EffectRun,
+    "relation_run": RelationRun,
 }
 """What each kind of data file holds."""
 

@@ -1,7 +1,7 @@
 """Source vectors: what stands for a token in front of a head, without running the model on text.
 
-The first layer gets the bare embedding row, every later one what the first block's MLP makes of that row. Norms in front
-of heads and of the unembedding may be folded in; their scale never is, for it moves no rank.
+The first layer gets the bare embedding row, every later one what the first block's MLP makes of that row. Norms in
+front of heads and of the unembedding may be folded in; their scale never is, for it moves no rank.
 
 Source: elhelo-2024-maps.
 """
@@ -16,9 +16,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from probes.adapters.base import ProbedModel
-from probes.weights import HeadWeights
 from probes.circuits.effective_embedding import TOKENS_AT_ONCE, effective_embedding
 from probes.errors import BadInputError, UnsupportedModelError
+from probes.weights import HeadWeights
 
 Rows = Literal["first_mlp", "raw"]
 """What stands in front of layers from the second one on: output of the first MLP, or the bare embedding row."""
@@ -96,13 +96,13 @@ def refuse_missing_weights(model: ProbedModel) -> None:
 
 
 def _first_mlp(model: ProbedModel, token_ids: Tensor, raw: Tensor) -> Tensor:
-    """What the first block adds to bare rows if its attention adds nothing: in parallel blocks too, its MLP's output."""
+    """What the first block adds to bare rows if its attention adds nothing: the output of its MLP."""
     chunks = [part[:, None] for part in raw.split(TOKENS_AT_ONCE)]
     with _fed_with(model, iter(chunks)), _without_attention(model):
         written = effective_embedding(model, token_ids) - raw
     if not written.any():
         raise UnsupportedModelError(
-            f"{model.record.architecture}: the MLP of the first block cannot be told from its attention; read the raw rows"
+            f"{model.record.architecture}: the MLP of the first block cannot be told from its attention; read raw rows"
         )
     return written
 
@@ -159,9 +159,7 @@ def values_of(
     return vectors @ heads.W_V
 
 
-def outputs_of(
-    model: ProbedModel, heads: HeadWeights, options: MapOptions
-) -> Float[Tensor, "head d_value d_model"]:
+def outputs_of(model: ProbedModel, heads: HeadWeights, options: MapOptions) -> Float[Tensor, "head d_value d_model"]:
     """Output projections of a layer as the unembedding reads them.
 
     Args:
@@ -178,7 +176,9 @@ def outputs_of(
     return as_read(model, W_O, options)
 
 
-def as_read(model: ProbedModel, rows: Float[Tensor, "*rest d_model"], options: MapOptions) -> Float[Tensor, "*rest d_model"]:
+def as_read(
+    model: ProbedModel, rows: Float[Tensor, "*rest d_model"], options: MapOptions
+) -> Float[Tensor, "*rest d_model"]:
     """Rows of the residual stream as the unembedding reads them, up to a positive factor.
 
     Args:

@@ -12,10 +12,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Shaped
 from torch import Tensor
 
 from catalog.ids import HeadName
+from catalog.relation_runs import Sign
 from probes.adapters.base import ProbedModel
 from probes.relations.source_vectors import (
     MapOptions,
@@ -43,13 +44,17 @@ NOT_SCORED = -1
 
 @dataclass(frozen=True)
 class Counts:
-    """Other tokens at least as extreme as the right ones, for every pair; a pair is a hit at k if there are fewer than k."""
+    """Other tokens at least as extreme as the right ones, by pair; a pair is a hit at k if there are fewer than k."""
 
-    above: Int[Tensor, "pair *map"]
+    above: Shaped[Tensor, "pair *map"]  # noqa: F821
     """Tokens that stand at least as high."""
 
-    below: Int[Tensor, "pair *map"]
+    below: Shaped[Tensor, "pair *map"]  # noqa: F821
     """Tokens that stand at least as low."""
+
+    def beyond(self, sign: Sign) -> Tensor:
+        """Counts on the side where a sign looks for right targets."""
+        return self.above if sign == "writes" else self.below
 
     def of(self, pairs: slice) -> "Counts":
         """Counts of some pairs."""

@@ -2,13 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from catalog.relations import Relation
+from probes.inputs import padded
+from probes.single_tokens import single_token_id
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class TokenPairs:
     """The pairs of a relation that a tokenizer leaves: one source token each, and every target token that is right."""
 
@@ -33,13 +38,36 @@ class TokenPairs:
     @property
     def majority(self) -> float:
         """Share of pairs that the one best guess for all of them gets right."""
-        is_right = [bool_of.any(1) for bool_of in (self.accepted == target for target in self.accepted.unique()[1:])]
-        return max((float(right.double().mean()) for right in is_right), default=0.0)
+        targets = self.accepted.unique()
+        shares = [(self.accepted == target).any(1).double().mean() for target in targets[targets >= 0]]
+        return max(map(float, shares), default=0.0)
 
-    @property
-    def is_copying(self) -> bool:
-        """Whether every source is its own target."""
-        return bool((self.accepted == self.sources[:, None]).any(1).all())
+
+def token_pairs(relation: Relation, tokenizer: Any, d_vocab: int) -> TokenPairs:
+    """The pairs of a relation in tokens; a space goes in front of every word.
+
+    Args:
+        relation: The relation.
+        tokenizer: A transformers tokenizer, or None, which leaves no pair.
+        d_vocab: Rows of the embedding; ids from there on are none of the model's.
+
+    Returns:
+        The pairs whose source and at least one target are single tokens; there may be none.
+    """
+
+    def ids_of(words: Sequence[str]) -> list[int]:
+        ids = [single_token_id(tokenizer, f" {word}") for word in words]
+        return list(dict.fromkeys(number for number in ids if number is not None and number < d_vocab))
+
+    candidates = relation.targets
+    in_tokens = [] if tokenizer is None else [(ids_of([word]), ids_of(right)) for word, right in candidates.items()]
+    kept = [(source[0], right) for source, right in in_tokens if source and right]
+    return TokenPairs(
+        relation=relation.id,
+        sources=torch.tensor([source for source, _ in kept], dtype=torch.int64),
+        accepted=padded([right for _, right in kept], filler=-1)[0] if kept else torch.empty(0, 1, dtype=torch.int64),
+        n_candidates=len(candidates),
+    )
 
 
 def side_by_side(relations: Sequence[TokenPairs]) -> tuple[Int[Tensor, " pair"], Int[Tensor, "pair target"]]:

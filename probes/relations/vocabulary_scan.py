@@ -1,8 +1,8 @@
 """Ranks of accepted targets in the whole vocabulary, for every row, from both ends, without sorting.
 
-The vocabulary is read in nested strides, from a thin one to all of it, so that every block is spread over the vocabulary
-and nothing is copied. A row is left as soon as enough other tokens stand above its target, and enough below: most heads
-do not implement most relations, so most logits are never computed.
+The vocabulary is read in nested strides, from a thin one to all of it, so that every block is spread over the
+vocabulary and nothing is copied. A row is left as soon as enough other tokens stand above its target, and enough below:
+most heads do not implement most relations, so most logits are never computed.
 """
 
 from collections.abc import Iterator

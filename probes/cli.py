@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +13,9 @@ import typer
 import probes
 from probes import detectors
 from probes import sweep as sweeps
-from probes.errors import BadInputError, InterruptedRunError, InterruptedSweepError, RunNotSavedError
+from probes.errors import BadInputError, InterruptedRunError, InterruptedSweepError
+from probes.options import AllowPickle, Json, Model, ModelName, TrustRemoteCode, check_writable
+from probes.relations import commands as relation_commands
 from probes.standard import DTYPE, DTYPE_NAMES, HALF_LENGTH, N_SAMPLES, SEED
 from probes.sweep import Engine
 
@@ -22,19 +23,11 @@ if TYPE_CHECKING:
     from probes.finished import FinishedRuns
     from probes.scores import HeadScores, Results
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-
-TrustRemoteCode = Annotated[
-    bool, typer.Option("--trust-remote-code", help="Run Python code that the model brings along.")
-]
-AllowPickle = Annotated[
-    bool, typer.Option("--allow-pickle", help="Load weights that are pickles where there are no safetensors.")
-]
-
 ALL = "all"
 """Stands for all detectors that can be run."""
 
 app = typer.Typer(help="Measure attention heads of a model.", no_args_is_help=True)
+relation_commands.attach(app)
 
 
 @app.command("list")
@@ -75,7 +68,7 @@ def run(
         list[str] | None,
         typer.Argument(metavar="[DETECTOR]...", help='Detectors to run; "all", or none named: all that can be run.'),
     ] = None,
-    model: Annotated[str, typer.Option(help="demo, a Hugging Face id, a folder, or a .gguf file.")] = "demo",
+    model: Model = "demo",
     revision: Annotated[str | None, typer.Option(help="Commit, branch or tag on the hub.")] = None,
     texts: Annotated[
         Path | None, typer.Option(help="Text file to read in place of random tokens, one sample a line.")
@@ -89,7 +82,7 @@ def run(
     trust_remote_code: TrustRemoteCode = False,
     allow_pickle: AllowPickle = False,
     measure_again: Annotated[bool, typer.Option("--again", help="Measure what is finished already once more.")] = False,
-    name: Annotated[str | None, typer.Option(help="Name to record for the model.")] = None,
+    name: ModelName = None,
     output: Annotated[Path | None, typer.Option(help="Folder of all runs; data/runs if left out.")] = None,
     top: Annotated[int, typer.Option(help="How many heads to print.")] = 10,
     as_json: Json = False,
@@ -109,7 +102,7 @@ def run(
     folder = output or (runs_folder() if is_standard else None)
     samples = None if texts is None else _read_lines(texts)
     if folder is not None:
-        _check_writable(folder)
+        check_writable(folder)
     keep = _keep(folder, measure_again=measure_again)
     try:
         loaded = probes.load_model(
@@ -142,9 +135,9 @@ def run(
 
 @app.command("ablate")
 def ablate(
-    model: Annotated[str, typer.Option(help="demo, a Hugging Face id, a folder, or a .gguf file.")] = "demo",
+    model: Model = "demo",
     head_type: Annotated[str | None, typer.Option(help="Only heads of this type, such as induction.")] = None,
-    name: Annotated[str | None, typer.Option(help="Name to record for the model.")] = None,
+    name: ModelName = None,
     output: Annotated[Path | None, typer.Option(help="Folder of all effects; data/effects if left out.")] = None,
 ) -> None:
     """Take out the heads of a type and record what papers say it changes. Example: headatlas probe ablate --model demo.
@@ -160,7 +153,7 @@ def ablate(
     registry = Registry.load()
     chosen = None if head_type is None else registry.head_type(head_type).id
     folder = output or runs_folder().with_name("effects")
-    _check_writable(folder)
+    check_writable(folder)
     pairs = [(type_id, effect) for type_id, effect in claimed_effects(registry) if chosen in {None, type_id}]
     if not pairs:
         raise BadInputError(f"no claim on '{head_type}' names an effect that can be measured")
@@ -211,7 +204,7 @@ def sweep(
         allow_pickle=allow_pickle,
     )
     wanted_models = sweeps.read_models(models)
-    _check_writable(output)
+    check_writable(output)
     try:
         outcomes = sweeps.sweep(wanted_models, settings, engine=engine, n_workers=n_workers, say=typer.echo)
     except KeyboardInterrupt:
@@ -266,16 +259,6 @@ def _read_lines(path: Path) -> Sequence[str]:
     if not lines:
         raise BadInputError(f"{path}: holds no text; write one sample a line")
     return lines
-
-
-def _check_writable(folder: Path) -> None:
-    """Find out before the measurement, not after it, that its result cannot be kept."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise RunNotSavedError(folder, error.strerror or str(error)) from error
 
 
 def _print_results(results: Results, top: int, as_json: bool) -> None:

@@ -113,9 +113,9 @@ class InterruptedRunError(ProbeError):
     exit_code = 130
     """As shells have it for a process that Ctrl-C ended."""
 
-    def __init__(self, folder: Path | None, n_finished: int) -> None:
+    def __init__(self, folder: Path | None, n_finished: int, what: str = "detectors") -> None:
         self.folder, self.n_finished = folder, n_finished
-        where = f"{n_finished} detectors are finished and kept in {folder}" if n_finished else "no file was written"
+        where = f"{n_finished} {what} are finished and kept in {folder}" if n_finished else "no file was written"
         way_on = "run the same command again to go on" if n_finished else "run the same command again to start over"
         super().__init__(f"interrupted; {where}, {way_on}")
 

@@ -35,7 +35,7 @@ def imported_by(statement):
 
 
 ORDER = [
-    {"shapes", "errors", "standard"},
+    {"shapes", "errors", "standard", "options"},
     {"masks", "inputs", "statistics", "weights"},
     {"kernels"},
     {"calls"},

@@ -5,9 +5,9 @@
     python benchmarks/relations.py --heads 9    # all heads the plain way; takes minutes
 
 The plain way is written as the paper's code works: for each relation and head form W_V @ W_O, take the logits of all
-sources over the whole vocabulary, and sort out the largest and the smallest. Ours reads all relations in one batch. Both
-on the demo model, one thread each, in a process of its own; hits at every k and with both signs must be the same. CPU
-seconds without loading the model; memory is the highest peak above the loaded model. Linux only.
+sources over the whole vocabulary, and sort out the largest and the smallest. Ours reads all relations in one batch.
+Both on the demo model, one thread each, in a process of its own; hits at every k and with both signs must be the same.
+CPU seconds without loading the model; memory is the highest peak above the loaded model. Linux only.
 """
 
 import argparse
@@ -54,12 +54,12 @@ def plain(model: Any, relations: Any, n_heads: int) -> Hits:
     return found
 
 
-def batch(model: Any, relations: Any, n_heads: int) -> Hits:
+def batch(model: Any, relations: Any, _n_heads: int) -> Hits:
     """All relations in one batch; one random map a source vector, so hardly any baseline."""
     return _lean(model, relations, n_random=1)
 
 
-def batch_with_baselines(model: Any, relations: Any, n_heads: int) -> Hits:
+def batch_with_baselines(model: Any, relations: Any, _n_heads: int) -> Hits:
     """The same with no head at all and 64 random maps beside the heads, as the command does it."""
     return _lean(model, relations, n_random=64)
 

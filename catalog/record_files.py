@@ -69,6 +69,14 @@ def read_record(path: Path, kind: type[AnyRecord]) -> AnyRecord:
         ) from error
 
 
+def earlier_record(path: Path, kind: type[AnyRecord]) -> AnyRecord | None:
+    """The record that a file holds, or None if there is no file or nothing valid in it."""
+    try:
+        return read_record(path, kind) if path.exists() else None
+    except InvalidDataError:
+        return None
+
+
 def read_records(folder: Path, kind: type[AnyRecord], home: Callable[[Path, AnyRecord], Path]) -> list[AnyRecord]:
     """Read every record below a folder, in order of path.
 

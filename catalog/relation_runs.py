@@ -11,9 +11,9 @@ from pydantic import Field, PositiveInt, model_validator
 from catalog.files import write_text
 from catalog.ids import HeadName, HeadTypeId
 from catalog.models import Record, Share, Text
-from catalog.record_files import dump_record, read_record, read_records
+from catalog.record_files import dump_record, earlier_record, read_record, read_records
 from catalog.relations import Category
-from catalog.runs import Matrix, MeasuredModel, Provenance, Sha256, at, check_same_weights, earlier_record
+from catalog.runs import Matrix, MeasuredModel, Provenance, Sha256, at, check_same_weights
 
 KS = (1, 3, 5, 10, 25)
 """A pair is a hit at k if a right target is among the k largest (or smallest) logits of the whole vocabulary."""

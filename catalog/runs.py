@@ -11,11 +11,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, FiniteFloat, StringConstraints, model_validator
 
-from catalog.errors import InvalidDataError
 from catalog.files import write_text
 from catalog.ids import HeadName, HeadTypeId
 from catalog.models import Record, Share, Text
-from catalog.record_files import AnyRecord, dump_record, read_record, read_records
+from catalog.record_files import dump_record, earlier_record, read_record, read_records
 
 SAME_NUMBER = 1e-5
 """Two recorded scores that differ by less are the same measurement on two machines."""
@@ -237,14 +236,6 @@ def check_same_weights(path: Path, earlier: MeasuredModel, model: MeasuredModel)
     if earlier.weights != model.weights:
         reason = f"holds a run on other weights under the name {model.slug}, record this one under another name"
         raise FileExistsError(errno.EEXIST, reason, str(path))
-
-
-def earlier_record(path: Path, kind: type[AnyRecord]) -> AnyRecord | None:
-    """The record that a file holds, or None if there is no file or nothing valid in it."""
-    try:
-        return read_record(path, kind) if path.exists() else None
-    except InvalidDataError:
-        return None
 
 
 def read_run(path: Path) -> ProbeRun:

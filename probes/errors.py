@@ -98,6 +98,15 @@ class MissingPackageError(ProbeError, errors.MissingPackageError):
     """A package that this step needs is not installed."""
 
 
+class DescriberError(ProbeError, RuntimeError):
+    """A language model that should put a head's operation into words gave no usable answer."""
+
+    def __init__(self, who: str, reason: str) -> None:
+        self.who = who
+        way_out = "try again, ask another model, or leave --describer out for a description by rule"
+        super().__init__(f"{who}: {reason}; {way_out}")
+
+
 class NotEnoughMemoryError(ProbeError, RuntimeError):
     """Not even one sample fits into memory."""
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
+from catalog.record_files import earlier_record
 from catalog.relation_runs import (
     KS,
     LEAST_PAIRS,
@@ -26,7 +27,7 @@ from catalog.relation_runs import (
     relation_run_path,
 )
 from catalog.relations import Relation
-from catalog.runs import Matrix, earlier_record
+from catalog.runs import Matrix
 from probes.adapters.base import ProbedModel
 from probes.errors import BadInputError
 from probes.provenance import code_sha256, provenance
@@ -120,12 +121,11 @@ def _count(
 
 def _header(model: ProbedModel, relation: Relation, pairs: TokenPairs, settings: RelationSettings) -> dict[str, Any]:
     """Everything of a record that is known before it is measured; equal headers are the same question."""
-    text = json.dumps(relation.targets, ensure_ascii=False, sort_keys=True)
     return {
         "relation": relation.id,
         "category": relation.category,
         "definition": relation.definition,
-        "pairs_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "pairs_sha256": pairs_sha256(relation),
         "model": model.record,
         "n_candidates": pairs.n_candidates,
         "n_pairs": len(pairs),
@@ -135,10 +135,21 @@ def _header(model: ProbedModel, relation: Relation, pairs: TokenPairs, settings:
         **asdict(settings.options),
         "n_random": settings.n_random,
         "seed": settings.seed,
-        "k": LARGER_K.get(relation.k, relation.k) if model.shape.d_vocab >= LARGE_VOCABULARY else relation.k,
+        "k": own_k(model, relation),
         "threshold": THRESHOLD,
         "false_discovery_rate": FALSE_DISCOVERY_RATE,
     }
+
+
+def pairs_sha256(relation: Relation) -> str:
+    """SHA-256 over the pairs of a relation, before any tokenizer is asked."""
+    text = json.dumps(relation.targets, ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def own_k(model: ProbedModel, relation: Relation) -> int:
+    """The k that heads are called by; larger for a large vocabulary."""
+    return LARGER_K.get(relation.k, relation.k) if model.shape.d_vocab >= LARGE_VOCABULARY else relation.k
 
 
 def _earlier(model: ProbedModel, header: dict[str, Any], folder: Path | None) -> RelationRun | None:
@@ -169,7 +180,7 @@ def _record(model: ProbedModel, header: dict[str, Any], counts: StaticCounts | N
 def _signed(counts: StaticCounts, sign: Sign, k: int) -> SignedHits:
     heads, ks = counts.heads.beyond(sign), sorted({*KS, k})
     return SignedHits(
-        hits={n: _hits(heads, n) for n in ks},
+        hits={n: hits_by_head(heads, n) for n in ks},
         q_values=_q_values(heads, _null(counts.first, sign, k), _null(counts.later, sign, k), k),
         first=_baselines(counts.first, sign, ks),
         later=_baselines(counts.later, sign, ks),
@@ -189,7 +200,8 @@ def _null(baselines: static.Baselines, sign: Sign, k: int) -> Tensor:
     return (no_head < k).double().maximum((random < k).double().mean(1))
 
 
-def _hits(heads: Tensor, k: int) -> Hits:
+def hits_by_head(heads: Tensor, k: int) -> Hits:
+    """Number of pairs hit at k by every head, from counts of shape (pair, layer, head)."""
     is_scored = (heads != static.NOT_SCORED).all(0)
     hits = ((heads >= 0) & (heads < k)).sum(0)
     rows = zip(hits.tolist(), is_scored.tolist(), strict=True)

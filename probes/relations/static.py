@@ -8,14 +8,13 @@ Source: elhelo-2024-maps. Differs from the paper: a tie counts against the targe
 logits that cannot matter are not computed.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from catalog.ids import HeadName
 from catalog.relation_runs import Sign
 from probes.adapters.base import ProbedModel
 from probes.relations.source_vectors import (
@@ -39,7 +38,7 @@ MAPS_AT_ONCE = 8
 """Random maps that are held at a time."""
 
 NOT_SCORED = -1
-"""Stands for the counts of heads that were not asked for or have no softmax attention."""
+"""Stands for the counts of heads of layers without softmax attention."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,6 @@ def count_static(
     *,
     n_random: int = N_RANDOM,
     seed: int = 0,
-    only: Collection[HeadName] | None = None,
     first_stride: int = FIRST_STRIDE,
     advance: Callable[[int], None] = lambda _: None,
 ) -> dict[str, StaticCounts]:
@@ -105,12 +103,11 @@ def count_static(
         options: How the map of a head is read.
         n_random: Random maps.
         seed: Seed of the random maps.
-        only: Heads that are scored; all if left out.
         first_stride: See vocabulary_scan; changes the cost, never the counts.
         advance: Told the number of each layer that is finished.
 
     Returns:
-        Counts by name of the relation; NOT_SCORED for heads that were not scored.
+        Counts by name of the relation; NOT_SCORED for heads of layers without softmax attention.
 
     Raises:
         UnsupportedModelError: the weights of the model cannot be told apart by head, or are not in memory.
@@ -119,7 +116,7 @@ def count_static(
     unique, place = sources.unique(return_inverse=True)
     vectors = source_vectors(model, unique, options)
     batch = _Batch(model, options, accepted.to(model.weights.W_U.device), place, vectors, first_stride)
-    heads = batch.heads(only, advance)
+    heads = batch.heads(advance)
     generator = torch.Generator().manual_seed(seed)
     first, later = (batch.baselines(one, n_random, generator) for one in (vectors.first, vectors.later))
     ends = torch.tensor([len(one) for one in relations]).cumsum(0).tolist()
@@ -142,23 +139,18 @@ class _Batch:
     vectors: SourceVectors
     first_stride: int
 
-    def heads(self, only: Collection[HeadName] | None, advance: Callable[[int], None]) -> Counts:
+    def heads(self, advance: Callable[[int], None]) -> Counts:
         """Counts of all heads, shape (pair, layer, head)."""
         shape = self.model.shape
         above, below = torch.full((2, len(self.place), shape.n_layers, shape.n_heads), NOT_SCORED, dtype=torch.int16)
         for layer in shape.attention_layers:
-            chosen = [head for head in range(shape.n_heads) if only is None or HeadName(layer, head) in only]
-            if chosen:
-                counts = self._layer(layer, chosen)
-                above[:, layer, chosen], below[:, layer, chosen] = counts.above, counts.below
+            weights = self.model.weights.layer(layer)
+            values = values_of(weights, self.vectors.before(layer), self.options)
+            by_head = values.repeat_interleave(weights.n_groups, 0)
+            counts = self._count(by_head, outputs_of(self.model, weights, self.options))
+            above[:, layer], below[:, layer] = counts.above, counts.below
             advance(layer)
         return Counts(above, below)
-
-    def _layer(self, layer: int, chosen: list[int]) -> Counts:
-        weights = self.model.weights.layer(layer)
-        values = values_of(weights, self.vectors.before(layer), self.options)
-        groups = torch.tensor(chosen) // weights.n_groups
-        return self._count(values[groups], outputs_of(self.model, weights, self.options)[chosen])
 
     def baselines(self, vectors: Tensor, n_random: int, generator: torch.Generator) -> Baselines:
         """Counts without a head and of random maps."""

@@ -1,7 +1,7 @@
 """Relations in the tokens of a model: pairs whose words the tokenizer keeps whole."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -30,6 +30,10 @@ class TokenPairs:
     def __len__(self) -> int:
         return len(self.sources)
 
+    def at(self, chosen: Int[Tensor, " chosen"]) -> "TokenPairs":
+        """Some of the pairs."""
+        return replace(self, sources=self.sources[chosen], accepted=self.accepted[chosen])
+
     @property
     def n_targets(self) -> int:
         """Distinct tokens that are right for some source."""
@@ -43,13 +47,14 @@ class TokenPairs:
         return max(map(float, shares), default=0.0)
 
 
-def token_pairs(relation: Relation, tokenizer: Any, d_vocab: int) -> TokenPairs:
+def token_pairs(relation: Relation, tokenizer: Any, d_vocab: int, only: Collection[str] | None = None) -> TokenPairs:
     """The pairs of a relation in tokens; a space goes in front of every word.
 
     Args:
         relation: The relation.
         tokenizer: A transformers tokenizer, or None, which leaves no pair.
         d_vocab: Rows of the embedding; ids from there on are none of the model's.
+        only: Sources that may be used; all if left out.
 
     Returns:
         The pairs whose source and at least one target are single tokens; there may be none.
@@ -59,7 +64,7 @@ def token_pairs(relation: Relation, tokenizer: Any, d_vocab: int) -> TokenPairs:
         ids = [single_token_id(tokenizer, f" {word}") for word in words]
         return list(dict.fromkeys(number for number in ids if number is not None and number < d_vocab))
 
-    candidates = relation.targets
+    candidates = {word: right for word, right in relation.targets.items() if only is None or word in only}
     in_tokens = [] if tokenizer is None else [(ids_of([word]), ids_of(right)) for word, right in candidates.items()]
     kept = [(source[0], right) for source, right in in_tokens if source and right]
     return TokenPairs(

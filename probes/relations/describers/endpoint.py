@@ -57,6 +57,7 @@ class EndpointDescriber:
             with urlopen(request, timeout=self._timeout) as reply:
                 return self._read(reply)
         except HTTPError as error:
+            error.close()
             raise DescriberError(self._who, f"refused with status {error.code}") from error
         except TimeoutError as error:
             raise self._too_slow() from error

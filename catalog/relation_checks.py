@@ -17,9 +17,8 @@ from catalog.runs import MeasuredModel, Provenance, Sha256, check_same_weights
 
 
 class DynamicHits(Record):
-    """What heads write about the pairs' sources, by weights alone and on text, with one sign."""
+    """What heads write about the pairs' sources on text, with one sign; the static score is in the relation's run."""
 
-    static: Hits = Field(description="Pairs hit by weights alone, by layer and head.")
     without_context: Hits = Field(
         description="Hits when the last position of a carrier attends to the source alone, summed over carriers."
     )

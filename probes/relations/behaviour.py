@@ -1,7 +1,7 @@
 """Static scores held against behaviour: do heads write on text what their weights say, and is the answer lost without?
 
-Source: elhelo-2024-maps for both tests. Differs from the paper: no more pairs than asked for, the better of several
-completions, and control relations are taken from those that are checked together.
+Source: elhelo-2024-maps for both tests. Differs from the paper: on text no more pairs are read than asked for, the
+better of several completions is taken, and control relations are those that are checked together.
 """
 
 import time
@@ -24,9 +24,8 @@ from probes.provenance import provenance
 from probes.relations.carriers import carrier, chosen_pairs
 from probes.relations.dynamic import count_dynamic
 from probes.relations.knock_out import LastPosition
-from probes.relations.measure import hits_by_head, own_k, pairs_sha256
-from probes.relations.source_vectors import MapOptions
-from probes.relations.static import Counts, count_static
+from probes.relations.measure import hits_by_head, pairs_sha256
+from probes.relations.static import Counts
 from probes.standard import SEED
 
 MOST_PAIRS = 64
@@ -105,31 +104,28 @@ def check_relations(
             bars.advance(bar)
         checks = []
         for relation in relations:
-            checks.append(_check(model, relation, asked, most_pairs, seed))
+            checks.append(_check(model, relation, by_name[relation.id], asked, most_pairs, seed))
             bars.advance(bar)
     return checks
 
 
 def _check(
-    model: ProbedModel, relation: Relation, asked: dict[str, _Asked], most_pairs: int, seed: int
+    model: ProbedModel, relation: Relation, run: RelationRun, asked: dict[str, _Asked], most_pairs: int, seed: int
 ) -> RelationCheck:
     began = time.perf_counter()
-    k = own_k(model, relation)
     pairs = chosen_pairs(relation, model, relation.prompts, most_pairs, torch.Generator().manual_seed(seed))
-    carriers = [carrier(model, text, pairs) for text in relation.prompts]
-    static = count_static(model, [pairs], MapOptions(), n_random=1)[relation.id].heads
-    dynamic = count_dynamic(model, carriers)
+    dynamic = count_dynamic(model, [carrier(model, text, pairs) for text in relation.prompts])
     return RelationCheck(
         relation=relation.id,
         pairs_sha256=pairs_sha256(relation),
         model=model.record,
-        k=k,
+        k=run.k,
         most_pairs=most_pairs,
         seed=seed,
         carriers=relation.prompts,
         n_pairs=len(pairs),
-        writes=_beside(static, dynamic, "writes", k),
-        suppresses=_beside(static, dynamic, "suppresses", k),
+        writes=_beside(run, dynamic, "writes", len(pairs)),
+        suppresses=_beside(run, dynamic, "suppresses", len(pairs)),
         ablation=_ablate(model, asked[relation.id], asked, seed) if relation.id in asked else None,
         provenance=provenance(
             "relations.behaviour",
@@ -141,23 +137,24 @@ def _check(
     )
 
 
-def _beside(static: Counts, dynamic: dict[str, Counts], sign: Sign, k: int) -> DynamicHits:
-    """Static hits beside those on text, and their correlations."""
-    alone, on_text = static.beyond(sign), {name: counts.beyond(sign) for name, counts in dynamic.items()}
+def _beside(run: RelationRun, dynamic: dict[str, Counts], sign: Sign, n_pairs: int) -> DynamicHits:
+    """Hits on text, and their correlations with the static score."""
+    on_text = {name: counts.beyond(sign) for name, counts in dynamic.items()}
+    static = torch.tensor([[hit or 0 for hit in row] for row in run.signed(sign).hits[run.k]], dtype=torch.float64)
     return DynamicHits(
-        static=hits_by_head(alone, k),
-        **{name: hits_by_head(counts, k) for name, counts in on_text.items()},
-        **{f"correlation_{name}": _correlation(alone, counts, k) for name, counts in on_text.items()},
+        **{name: hits_by_head(counts, run.k) for name, counts in on_text.items()},
+        **{
+            f"correlation_{name}": _correlation(static, counts.unflatten(0, (-1, n_pairs)), run.k)
+            for name, counts in on_text.items()
+        },
     )
 
 
-def _correlation(static: Tensor, dynamic: Tensor, k: int) -> float | None:
+def _correlation(static: Tensor, by_carrier: Tensor, k: int) -> float | None:
     """Pearson correlation over heads and carriers; None if either side is constant."""
-    is_scored = (static >= 0).all(0)
-    by_carrier = dynamic.unflatten(0, (-1, len(static)))
-    alone = (static < k).double().mean(0)[is_scored]
+    is_scored = (by_carrier >= 0).all(0).all(0)
     on_text = (by_carrier < k).double().mean(1)[:, is_scored]
-    both = torch.stack([alone.expand_as(on_text).flatten(), on_text.flatten()])
+    both = torch.stack([static[is_scored].expand_as(on_text).flatten(), on_text.flatten()])
     if (both.std(1) == 0).any():
         return None
     return round(float(both.corrcoef()[0, 1]), DECIMALS)

@@ -169,7 +169,7 @@ def _record(model: ProbedModel, header: dict[str, Any], counts: StaticCounts | N
     scores = {} if counts is None else {sign: _signed(counts, sign, header["k"]) for sign in signs}
     how = provenance(
         "relations.measure",
-        seconds=seconds if scores else 0,
+        seconds=seconds if scores else 0.0,
         device=str(model.device),
         dtype=_dtype(model),
         attention="none",

@@ -113,7 +113,8 @@ def test_check_holds_scores_against_text_and_ablation(monkeypatch):
     assert [check.ablation is None for check in checks] == [False, False, True]
     first = checks[0]
     assert first.n_pairs == 40
-    assert len(first.writes.static) == 2
+    assert len(first.writes.with_context) == 2
+    assert -1 <= first.writes.correlation_without_context <= 1
     assert len(first.ablation.accuracies) == len(first.ablation.heads) + 1
     assert len(first.ablation.random) == 5
     assert first.ablation.heads == [str(name) for name in runs[0].ranked()[: len(first.ablation.heads)]]

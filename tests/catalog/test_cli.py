@@ -83,13 +83,13 @@ def test_right_folder_is_counted(headatlas, monkeypatch, way):
         monkeypatch.setenv("HEADATLAS_DATA", str(POND))
     done = headatlas("paper", "validate", "--json", *(["--data", POND] if way == "option" else []))
     assert done.returncode == 0
-    assert json.loads(done.stdout) == {"problems": [], "papers": 2, "head_types": 3, "runs": 0}
+    assert json.loads(done.stdout) == {"problems": [], "papers": 2, "head_types": 3, "relations": 0, "runs": 0}
 
 
 def test_own_data_are_valid():
     done = headatlas_process("paper", "validate")
     assert done.returncode == 0
-    assert re.fullmatch(r"\d+ papers, \d+ head types, \d+ runs: no problems\n", done.stdout)
+    assert re.fullmatch(r"\d+ papers, \d+ head types, \d+ relations, \d+ runs: no problems\n", done.stdout)
 
 
 @pytest.mark.parametrize("command", ["validate", "list"])

@@ -178,15 +178,25 @@ def cell_label(run: ProbeRun, name: HeadName) -> str:
 
 
 def _axes(layout: _Layout) -> Iterator[str]:
-    for layer in _ticks(layout.n_layers, layout.cell, 40):
+    for layer in ticks(layout.n_layers, layout.cell, 40):
         yield text_at(LEFT + layout.middle(layer), layout.bottom + 15, layer, "middle")
-    for head in _ticks(layout.n_heads, layout.cell, 20):
+    for head in ticks(layout.n_heads, layout.cell, 20):
         yield text_at(LEFT - 7, layout.top + layout.middle(head) + 4, head, "end")
     yield text_at(LEFT - 7, layout.top - 9, "head", "end")
     yield text_at(LEFT - 7, layout.bottom + 15, "layer", "end")
 
 
-def _ticks(count: int, cell: int, room: int) -> range:
+def ticks(count: int, cell: int, room: int) -> range:
+    """Numbers to write along an axis.
+
+    Args:
+        count: Cells along it.
+        cell: Size of a cell.
+        room: Least distance of two numbers, in the same unit.
+
+    Returns:
+        From 0, in steps of 1, 2, 5, 10, ...
+    """
     step = next((step for step in TICK_STEPS if step * cell >= room), TICK_STEPS[-1])
     return range(0, count, step)
 

@@ -13,6 +13,7 @@ import typer
 import probes
 from probes import detectors
 from probes import sweep as sweeps
+from probes.circuits import commands as circuit_commands
 from probes.errors import BadInputError, InterruptedRunError, InterruptedSweepError
 from probes.options import AllowPickle, Json, Model, ModelName, TrustRemoteCode, check_writable
 from probes.relations import commands as relation_commands
@@ -27,6 +28,7 @@ ALL = "all"
 """Stands for all detectors that can be run."""
 
 app = typer.Typer(help="Measure attention heads of a model.", no_args_is_help=True)
+circuit_commands.attach(app)
 relation_commands.attach(app)
 
 

@@ -74,6 +74,18 @@ class Norm:
         """What the norm makes of a part of its input, under a frozen scale and without the bias."""
         return self._centre(x) * scale * self.gain
 
+    def folded(self, weight: Float[Tensor, "*rest d_model width"]) -> Float[Tensor, "*rest d_model width"]:
+        """The matrix that does to the bare input what `weight` does to the norm's output, but for scale and bias.
+
+        Args:
+            weight: Applied to what the norm gives, as x @ W.
+
+        Returns:
+            x @ folded(W) = linear(x, 1) @ W.
+        """
+        scaled = self.gain[:, None] * weight
+        return scaled - scaled.mean(-2, keepdim=True) if self.is_centred else scaled
+
     def _centre(self, x: Tensor) -> Tensor:
         return x - x.mean(-1, keepdim=True) if self.is_centred else x
 

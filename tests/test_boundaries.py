@@ -122,7 +122,7 @@ def test_source_of_the_probes_names_nothing_of_the_site(path):
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in sources("probes") if path.name in {"__init__.py", "cli.py"}], ids=name_of
+    "path", [path for path in sources("probes") if path.name in {"__init__.py", "cli.py", "commands.py"}], ids=name_of
 )
 def test_package_and_command_files_import_torch_only_inside_functions(path):
     assert not packages(imports_in(path, at_the_top=True)) & HEAVY

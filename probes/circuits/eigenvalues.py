@@ -7,10 +7,11 @@ Source: elhage-2021-framework.
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from probes.adapters.base import ProbedModel
+from probes.circuits.factors import ov_circuit
 from probes.weights import HeadWeights, Norm
 
 N_PARTS = 4
@@ -33,34 +34,47 @@ def embedding_products(model: ProbedModel, generator: torch.Generator) -> Float[
     Returns:
         The parts with every token itself, then the same parts with another token's embedding.
     """
-    W_E, W_U = model.weights.W_E, model.weights.W_U
-    mean = W_U.mean(1, keepdim=True).float()
-    n_tokens = min(W_E.shape[0], W_U.shape[1])
-    parts = torch.randperm(n_tokens, generator=generator).to(W_U.device).tensor_split(N_PARTS)
-    own = [(W_U[:, part].float() - mean) @ W_E[part.to(W_E.device)].float().to(mean) for part in parts]
-    other = [(W_U[:, part].float() - mean) @ W_E[part.roll(1).to(W_E.device)].float().to(mean) for part in parts]
+    n_tokens = min(model.weights.W_E.shape[0], model.weights.W_U.shape[1])
+    parts = torch.randperm(n_tokens, generator=generator).tensor_split(N_PARTS)
+    own = [embedding_product(model, part, part) for part in parts]
+    other = [embedding_product(model, part, part.roll(1)) for part in parts]
     return torch.stack([*own, *other])
 
 
+def embedding_product(
+    model: ProbedModel, unembedded: Int[Tensor, " token"], embedded: Int[Tensor, " token"]
+) -> Float[Tensor, "d_model d_model"]:
+    """Unembedding times embedding, summed over tokens; the same matrix for every head.
+
+    Args:
+        model: The model.
+        unembedded: Tokens, whose unembeddings are centred over the vocabulary.
+        embedded: As many tokens; the same ones for the circuit itself.
+
+    Returns:
+        In float32.
+    """
+    W_E, W_U = model.weights.W_E, model.weights.W_U
+    mean = W_U.mean(1, keepdim=True).float()
+    return (W_U[:, unembedded.to(W_U.device)].float() - mean) @ W_E[embedded.to(W_E.device)].float().to(mean)
+
+
 def small_circuits(
-    circuit: HeadWeights, final_norm: Norm, products: Float[Tensor, "product d_model d_model"]
+    heads: HeadWeights, final_norm: Norm, products: Float[Tensor, "product d_model d_model"]
 ) -> Float[Tensor, "product head d_value d_value"]:
     """Matrices whose eigenvalues are those of the full OV circuits, but for zeros.
 
     Args:
-        circuit: The heads of a layer.
+        heads: Weights of a layer.
         final_norm: The norm in front of the unembedding.
         products: Unembedding times embedding.
 
     Returns:
         W_O, final norm, product, input norm, W_V, for each product and head.
     """
-    one = products.new_ones(1)
-    W_O = circuit.W_O.to(products)
-    W_O = W_O if circuit.output_norm is None else circuit.output_norm.linear(W_O, one)
-    embedded = products if circuit.input_norm is None else circuit.input_norm.linear(products, one)
-    W_V = circuit.W_V.to(products).repeat_interleave(circuit.n_groups, 0)
-    return final_norm.linear(W_O, one) @ (embedded[:, None] @ W_V)
+    circuit = ov_circuit(heads)
+    writing = final_norm.linear(circuit.writing.to(products), products.new_ones(1))
+    return writing @ (products[:, None] @ circuit.reading.to(products)).repeat_interleave(circuit.n_groups, 1)
 
 
 def eigenvalue_ratio(matrices: Float[Tensor, "*rest size size"]) -> Float[Tensor, "*rest"]:

@@ -129,6 +129,25 @@ def own_token_hits(
         Two arrays of shape (token, layer, head), 1 or 0: for the token itself, and for another token of the sample in
         its place, the null.
     """
+    by_layer = own_token_hits_by_layer(model, token_ids, n_extreme=n_extreme, is_lowest=is_lowest)
+    own, other = over_layers(model, lambda layer: by_layer(layer).flatten(0, 1)).unflatten(0, (2, -1))
+    return own, other
+
+
+def own_token_hits_by_layer(
+    model: ProbedModel, token_ids: Int[Tensor, " token"], *, n_extreme: int, is_lowest: bool
+) -> Callable[[int], Float[Tensor, "two token head"]]:
+    """The same, asked for one layer.
+
+    Args:
+        model: The model.
+        token_ids: Tokens in random order, at least two.
+        n_extreme: How many logits count as highest or lowest.
+        is_lowest: Count the lowest in place of the highest.
+
+    Returns:
+        Gives the hits of a layer's heads, then those of the null.
+    """
     W_U = model.weights.W_U
     before = residuals(model, token_ids)
     targets = torch.stack([token_ids, token_ids.roll(1)], dim=1).to(W_U.device)
@@ -137,7 +156,6 @@ def own_token_hits(
         rows = written(model, layer, before(layer))
         signed = (-rows if is_lowest else rows).flatten(0, 1)
         found = is_among_highest(signed, W_U, targets.repeat(len(rows), 1), n_extreme)
-        return found.double().unflatten(0, rows.shape[:2]).permute(2, 1, 0).flatten(0, 1)
+        return found.double().unflatten(0, rows.shape[:2]).permute(2, 1, 0)
 
-    own, other = over_layers(model, hits).unflatten(0, (2, -1))
-    return own, other
+    return hits

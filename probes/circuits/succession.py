@@ -3,7 +3,7 @@
 Source: gould-2023-successor.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,14 +105,30 @@ def guessed_items(model: ProbedModel, all_series: Sequence[Series]) -> Float[Ten
         Number of the item with the highest logit in its series, first among all items, then with the one attended to
         left out; not a number in layers without softmax attention.
     """
+    by_layer = guesses_by_layer(model, all_series)
+    return over_layers(model, lambda layer: by_layer(layer).flatten(0, 1)).unflatten(0, (2, -1))
+
+
+def guesses_by_layer(
+    model: ProbedModel, all_series: Sequence[Series]
+) -> Callable[[int], Float[Tensor, "two pair head"]]:
+    """The same, asked for one layer.
+
+    Args:
+        model: The model.
+        all_series: The series.
+
+    Returns:
+        Gives the guesses of a layer's heads.
+    """
     ids = torch.cat([series.items for series in all_series]).unique()
     before, vocabulary = residuals(model, ids), model.weights.direction(ids).T
 
     def guesses(layer: int) -> Tensor:
         logits = (written(model, layer, before(layer)) @ vocabulary).cpu()
-        return torch.cat([_guesses(logits, ids, series) for series in all_series], dim=1).flatten(0, 1)
+        return torch.cat([_guesses(logits, ids, series) for series in all_series], dim=1)
 
-    return over_layers(model, guesses).unflatten(0, (2, -1))
+    return guesses
 
 
 def _guesses(logits: Tensor, ids: Tensor, series: Series) -> Tensor:

@@ -13,14 +13,13 @@ it, and all of the first block in place of its MLP. The paper sets no threshold.
 """
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
 from probes.adapters.base import ProbedModel
 from probes.circuits.full_ov import over_layers, residuals
+from probes.circuits.matching import best_key_hits, predicting_directions
 from probes.detectors.base import Samples, WeightDetector
 from probes.single_tokens import random_tokens
-from probes.weights import ModelWeights
 
 N_KEYS = 2000
 """Tokens that compete for the attention."""
@@ -42,44 +41,15 @@ class CopySuppressionQK(WeightDetector):
         """Whether each token is its own best key."""
         keys = random_tokens(model, N_KEYS, self.generator(seed), with_function_words=False)
         directions = predicting_directions(model.weights, keys[:N_TOKENS])
-        before = residuals(model, keys)
+        before, wanted = residuals(model, keys), torch.arange(len(directions))
 
         def hits(layer: int) -> Tensor:
             heads = model.weights.layer(layer)
             query, key = (heads.normed(rows.to(heads.W_Q.device)) for rows in (directions, before(layer)))
-            return best_key_hits(heads.qk_scores(query, key)).flatten(0, 1)
+            return best_key_hits(heads.qk_scores(query, key), wanted).flatten(0, 1)
 
         own, other = over_layers(model, hits).unflatten(0, (2, -1))
         return Samples(own, other, {"n_tokens": len(directions), "n_keys": len(keys), "chance": 1 / len(keys)})
-
-
-def predicting_directions(weights: ModelWeights, token_ids: Int[Tensor, " token"]) -> Float[Tensor, "token d_model"]:
-    """Directions of the residual stream that raise the logits of tokens against the mean of the vocabulary.
-
-    Args:
-        weights: The model's weights.
-        token_ids: Tokens.
-
-    Returns:
-        Shape (token, d_model); how the norm's scale would change is left aside.
-    """
-    return (weights.direction(token_ids) - weights.W_U.mean(1).float()) * weights.final_norm.gain
-
-
-def best_key_hits(scores: Float[Tensor, "head query key"]) -> Float[Tensor, "two query head"]:
-    """Whether the key of the query's own number is the best one; then the same for the number before it, the null.
-
-    Args:
-        scores: Attention scores; there are at least as many keys as queries.
-
-    Returns:
-        1 or 0, shape (2, query, head); a tie for the best counts as no hit.
-    """
-    numbers = torch.arange(scores.shape[1], device=scores.device)
-    two_best = scores.topk(2, dim=2)
-    is_sure = two_best.values[..., 0] > two_best.values[..., 1]
-    best = two_best.indices[..., 0]
-    return torch.stack([is_sure & (best == wanted) for wanted in (numbers, numbers.roll(1))]).transpose(1, 2).double()
 
 
 DETECTOR = CopySuppressionQK()

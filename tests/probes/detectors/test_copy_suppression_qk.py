@@ -3,7 +3,6 @@
 import torch
 
 from probes import load_model, run
-from probes.detectors.copy_suppression_qk import best_key_hits
 from probes.tiny.planted_circuits import SUPPRESSOR, planted_circuits
 
 
@@ -17,10 +16,3 @@ def test_exactly_the_suppressor_is_called():
 
 def test_random_weights_call_none(tiny_llama):
     assert run(tiny_llama, "copy_suppression_qk", progress=False)["copy_suppression_qk"].called() == []
-
-
-def test_best_keys_by_hand():
-    scores = torch.tensor([[[3.0, 1, 0], [5, 1, 0]], [[1, 1, 0], [0, 2, 1]]])
-    own, other = best_key_hits(scores)
-    assert own.T.tolist() == [[1, 0], [0, 1]], "a tie is no hit"
-    assert other.T.tolist() == [[0, 1], [0, 0]]

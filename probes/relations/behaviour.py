@@ -5,7 +5,7 @@ better of several completions is taken, and control relations are those that are
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -72,6 +72,7 @@ def check_relations(
     *,
     most_pairs: int = MOST_PAIRS,
     seed: int = SEED,
+    keep: Callable[[RelationCheck], None] = lambda _: None,
     progress: bool = True,
 ) -> list[RelationCheck]:
     """Hold the static scores of relations against what the model does.
@@ -82,6 +83,7 @@ def check_relations(
         runs: Their static scores on this model.
         most_pairs: No more pairs than these are read.
         seed: Seed of the chosen pairs and of the random heads.
+        keep: Told each record as soon as it is finished.
         progress: Show a progress bar on standard error.
 
     Returns:
@@ -105,6 +107,7 @@ def check_relations(
         checks = []
         for relation in relations:
             checks.append(_check(model, relation, by_name[relation.id], asked, most_pairs, seed))
+            keep(checks[-1])
             bars.advance(bar)
     return checks
 

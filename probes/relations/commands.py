@@ -15,6 +15,7 @@ from probes.relations.printing import print_check, print_operations, print_run
 from probes.standard import DTYPE, DTYPE_NAMES, SEED
 
 if TYPE_CHECKING:
+    from catalog.relation_checks import RelationCheck
     from catalog.relation_runs import RelationRun
     from catalog.relations import Relation
     from probes.relations.describers.base import Describer
@@ -211,12 +212,20 @@ def check_relations(
             typer.echo(f"left out: {run.relation}: {run.n_pairs} pairs, {run.least_pairs} are needed", err=True)
     defined = {run.relation: run for run in measured if run.is_defined}
     kept = [relation for relation in chosen if relation.id in defined]
-    records = check(loaded, kept, list(defined.values()), most_pairs=most_pairs)
-    try:
-        for record in records:
+    n_written = 0
+
+    def keep(record: RelationCheck) -> None:
+        nonlocal n_written
+        try:
             typer.echo(f"written: {write_relation_check(checks, record)}", err=True)
-    except OSError as error:
-        raise RunNotSavedError(checks, error.strerror or str(error)) from error
+        except OSError as error:
+            raise RunNotSavedError(checks, error.strerror or str(error)) from error
+        n_written += 1
+
+    try:
+        records = check(loaded, kept, list(defined.values()), most_pairs=most_pairs, keep=keep)
+    except KeyboardInterrupt:
+        raise InterruptedRunError(checks, n_written, "relations") from None
     if as_json:
         typer.echo(json.dumps([record.model_dump(mode="json", exclude_none=True) for record in records]))
         return

@@ -16,6 +16,7 @@ from probes.relations import measure
 from probes.relations.measure import RelationSettings, measure_relations
 from probes.relations.source_vectors import MapOptions
 from probes.relations.token_pairs import token_pairs
+from probes.tiny.architectures import tiny_model
 from probes.tiny.planted import D_VOCAB
 from probes.tiny.planted_circuits import COPIER, SUCCESSOR_HEAD, SUPPRESSOR, planted_circuits
 from probes.tiny.planted_tables import word_tokenizer
@@ -61,7 +62,8 @@ def test_planted_heads_are_called_and_no_others(runs):
     assert following.called() == [SUCCESSOR_HEAD]
     assert following.score(SUCCESSOR_HEAD) == 1
     assert following.standard_error(SUCCESSOR_HEAD) == 0
-    assert copying.called() == [COPIER]
+    assert copying.score(COPIER) == 1
+    assert copying.called() == []  # the word is at the top without the head as well
     assert copying.called("suppresses") == [SUPPRESSOR]
     assert (following.n_pairs, following.n_targets, following.majority) == (49, 49, round(1 / 49, 4))
 
@@ -131,6 +133,13 @@ def test_weights_on_the_meta_device_are_refused_with_the_reason():
     layer.to("meta")
     with pytest.raises(UnsupportedModelError, match=r"such as model\.layers\.1\..*, are on the meta device"):
         measure_relations(model, [COPYING], RAW, progress=False)
+
+
+def test_encoder_is_refused_with_the_reason():
+    tokenizer = word_tokenizer([f"w{number}" for number in range(1, 96)])
+    model = load_model(tiny_model("bert"), tokenizer=tokenizer, name="Tiny BERT")
+    with pytest.raises(UnsupportedModelError, match="no language head that reads left to right"):
+        measure_relations(model, [COPYING], progress=False)
 
 
 def test_residual_of_raw_rows_is_refused():

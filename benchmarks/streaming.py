@@ -101,11 +101,11 @@ def measure(name: str, length: int) -> Result:
     model, tokens = _prepare(name, length)
     with torch.inference_mode():
         WAYS[name](model, tokens[:, :65])
-        before = _memory("VmRSS", reset_peak=True)
+        before = memory("VmRSS", reset_peak=True)
         began = time.process_time()
         score = WAYS[name](model, tokens)
         seconds = time.process_time() - began
-    return {"seconds": seconds, "peak": _memory("VmHWM") - before, "score": score}
+    return {"seconds": seconds, "peak": memory("VmHWM") - before, "score": score}
 
 
 def _prepare(name: str, length: int) -> tuple[Any, Any]:
@@ -126,7 +126,7 @@ def _prepare(name: str, length: int) -> tuple[Any, Any]:
     return model, tokens
 
 
-def _memory(field: str, *, reset_peak: bool = False) -> float:
+def memory(field: str, *, reset_peak: bool = False) -> float:
     """Resident memory of this process in MiB, as the kernel counts it."""
     if reset_peak:
         Path("/proc/self/clear_refs").write_text("5")

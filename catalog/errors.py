@@ -210,9 +210,9 @@ _LISTED_BY = {
     "head type": "head_types.yaml",
     "model": "headatlas paper claims",
     "detector": "headatlas probe list",
+    "relation": "data/relations",
     "export format": "headatlas paper export --list",
     "form": "headatlas paper forms",
-    "relation": "data/relations",
 }
 """Where people find all names of a kind."""
 

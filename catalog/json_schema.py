@@ -9,7 +9,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from catalog.effects import EffectRun
+from catalog.head_operations import HeadOperations
 from catalog.models import HeadType, LeftOut, Paper
+from catalog.relation_checks import RelationCheck
+from catalog.relation_runs import RelationRun
 from catalog.relations import Relation
 from catalog.releases import Released, Tombstone
 from catalog.runs import ProbeRun
@@ -23,6 +26,9 @@ CONTENTS: dict[str, Any] = {
     "relation": list[Relation],
     "run": ProbeRun,
     "effect": EffectRun,
+    "relation_run": RelationRun,
+    "relation_check": RelationCheck,
+    "head_operations": HeadOperations,
 }
 """What each kind of data file holds."""
 

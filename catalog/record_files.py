@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +13,28 @@ from catalog.errors import Code, DataFolderError, InvalidDataError, Problem
 from catalog.models import Record
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+def dump_record(record: Record) -> str:
+    """A record as JSON with one line a row of a matrix, so that a changed score is a changed line.
+
+    Args:
+        record: The record.
+
+    Returns:
+        JSON, indented; fields without a value are left out.
+    """
+    return _dump(record.model_dump(mode="json", exclude_none=True), "") + "\n"
+
+
+def _dump(value: object, indent: str) -> str:
+    inner = indent + "  "
+    if isinstance(value, dict) and value:
+        parts = [f"{inner}{json.dumps(name, ensure_ascii=False)}: {_dump(part, inner)}" for name, part in value.items()]
+        return "{\n" + ",\n".join(parts) + f"\n{indent}}}"
+    if isinstance(value, list) and value and isinstance(value[0], list | dict):
+        return "[\n" + ",\n".join(f"{inner}{_dump(part, inner)}" for part in value) + f"\n{indent}]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def read_record(path: Path, kind: type[AnyRecord]) -> AnyRecord:
@@ -44,6 +67,14 @@ def read_record(path: Path, kind: type[AnyRecord]) -> AnyRecord:
             )
             for part in error.errors(include_url=False)
         ) from error
+
+
+def earlier_record(path: Path, kind: type[AnyRecord]) -> AnyRecord | None:
+    """The record that a file holds, or None if there is no file or nothing valid in it."""
+    try:
+        return read_record(path, kind) if path.exists() else None
+    except InvalidDataError:
+        return None
 
 
 def read_records(folder: Path, kind: type[AnyRecord], home: Callable[[Path, AnyRecord], Path]) -> list[AnyRecord]:

@@ -19,6 +19,8 @@ from catalog.errors import InvalidDataError, Problem, UnknownIdError
 from catalog.files import data_folder
 from catalog.models import HeadType, LeftOut, Paper, Stage
 from catalog.record_files import AnyRecord
+from catalog.relation_checks import RelationCheck, read_relation_checks
+from catalog.relation_runs import RelationRun, read_relation_runs
 from catalog.relations import Relation, read_documents, read_entries
 from catalog.releases import Released, Tombstone, check_releases
 from catalog.runs import ProbeRun, read_runs
@@ -34,6 +36,8 @@ class Registry:
     left_out: list[LeftOut] = field(default_factory=list)
     effects: list[EffectRun] = field(default_factory=list)
     relations: dict[str, Relation] = field(default_factory=dict)
+    relation_runs: list[RelationRun] = field(default_factory=list)
+    relation_checks: list[RelationCheck] = field(default_factory=list)
 
     @classmethod
     def load(cls, folder: Path | None = None) -> Self:
@@ -88,10 +92,12 @@ class Registry:
         problems += [*found, *check_relations(relation_files, files["papers"], files["head_types"])]
         runs = _read_or_report(read_runs, folder / "runs", problems)
         effects = _read_or_report(read_effects, folder / "effects", problems)
+        relation_runs = _read_or_report(read_relation_runs, folder / "relation_runs", problems)
+        relation_checks = _read_or_report(read_relation_checks, folder / "relation_checks", problems)
         problems += check_runs(runs, folder / "runs", files["head_types"])
         if documents is not None:
             documents |= files
-        return cls(papers, head_types, runs, left_out, effects, relations), problems
+        return cls(papers, head_types, runs, left_out, effects, relations, relation_runs, relation_checks), problems
 
     def paper(self, paper_id: str) -> Paper:
         """Paper with this id or arXiv id.

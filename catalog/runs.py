@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import math
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -12,11 +11,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, FiniteFloat, StringConstraints, model_validator
 
-from catalog.errors import InvalidDataError
 from catalog.files import write_text
 from catalog.ids import HeadName, HeadTypeId
 from catalog.models import Record, Share, Text
-from catalog.record_files import read_record, read_records
+from catalog.record_files import dump_record, earlier_record, read_record, read_records
 
 SAME_NUMBER = 1e-5
 """Two recorded scores that differ by less are the same measurement on two machines."""
@@ -218,35 +216,29 @@ def write_run(folder: Path, run: ProbeRun) -> tuple[Path, bool]:
         OSError: the folder cannot be written; a file that was there is untouched.
     """
     path = run_path(folder, run)
-    earlier = _earlier_run(path)
-    if earlier is not None and earlier.model.weights != run.model.weights:
-        reason = f"holds a run on other weights under the name {run.model.slug}, record this one under another name"
-        raise FileExistsError(errno.EEXIST, reason, str(path))
-    if earlier is not None and earlier.repeats(run):
-        return path, False
-    write_text(path, _dump(run))
+    earlier = earlier_record(path, ProbeRun)
+    if earlier is not None:
+        check_same_weights(path, earlier.model, run.model)
+        if earlier.repeats(run):
+            return path, False
+    write_text(path, dump_record(run))
     return path, True
 
 
-def _earlier_run(path: Path) -> ProbeRun | None:
-    """The run that a file holds, or None if there is no file or nothing valid in it."""
-    try:
-        return read_run(path) if path.exists() else None
-    except InvalidDataError:
-        return None
+def check_same_weights(path: Path, earlier: MeasuredModel, model: MeasuredModel) -> None:
+    """Refuse to write over a record on other weights.
 
+    Args:
+        path: The file of the earlier record.
+        earlier: The model that it records.
+        model: The model of the new record.
 
-def _dump(run: ProbeRun) -> str:
-    """JSON with one line a layer, so that a changed score is a changed line."""
-    record = run.model_dump(mode="json", exclude_none=True)
-    fields = ",\n".join(f'  "{name}": {_dump_value(value)}' for name, value in record.items())
-    return f"{{\n{fields}\n}}\n"
-
-
-def _dump_value(value: object) -> str:
-    if isinstance(value, list):
-        return "[\n" + ",\n".join(f"    {json.dumps(row)}" for row in value) + "\n  ]"
-    return json.dumps(value, indent=2, ensure_ascii=False).replace("\n", "\n  ")
+    Raises:
+        FileExistsError: they are other weights of the same name.
+    """
+    if earlier.weights != model.weights:
+        reason = f"holds a run on other weights under the name {model.slug}, record this one under another name"
+        raise FileExistsError(errno.EEXIST, reason, str(path))
 
 
 def read_run(path: Path) -> ProbeRun:

@@ -16,6 +16,7 @@ from probes import sweep as sweeps
 from probes.circuits import commands as circuit_commands
 from probes.errors import BadInputError, InterruptedRunError, InterruptedSweepError
 from probes.options import AllowPickle, Json, Model, ModelName, TrustRemoteCode, check_writable
+from probes.relations import commands as relation_commands
 from probes.standard import DTYPE, DTYPE_NAMES, HALF_LENGTH, N_SAMPLES, SEED
 from probes.sweep import Engine
 
@@ -28,6 +29,7 @@ ALL = "all"
 
 app = typer.Typer(help="Measure attention heads of a model.", no_args_is_help=True)
 circuit_commands.attach(app)
+relation_commands.attach(app)
 
 
 @app.command("list")

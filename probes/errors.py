@@ -102,6 +102,15 @@ class MissingPackageError(ProbeError, errors.MissingPackageError):
     """A package that this step needs is not installed."""
 
 
+class DescriberError(ProbeError, RuntimeError):
+    """A language model that should put a head's operation into words gave no usable answer."""
+
+    def __init__(self, who: str, reason: str) -> None:
+        self.who = who
+        way_out = "try again, ask another model, or leave --describer out for a description by rule"
+        super().__init__(f"{who}: {reason}; {way_out}")
+
+
 class NotEnoughMemoryError(ProbeError, RuntimeError):
     """Not even one sample fits into memory."""
 
@@ -117,9 +126,9 @@ class InterruptedRunError(ProbeError):
     exit_code = 130
     """As shells have it for a process that Ctrl-C ended."""
 
-    def __init__(self, folder: Path | None, n_finished: int) -> None:
+    def __init__(self, folder: Path | None, n_finished: int, what: str = "detectors") -> None:
         self.folder, self.n_finished = folder, n_finished
-        where = f"{n_finished} detectors are finished and kept in {folder}" if n_finished else "no file was written"
+        where = f"{n_finished} {what} are finished and kept in {folder}" if n_finished else "no file was written"
         way_on = "run the same command again to go on" if n_finished else "run the same command again to start over"
         super().__init__(f"interrupted; {where}, {way_on}")
 

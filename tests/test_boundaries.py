@@ -45,7 +45,7 @@ ORDER = [
     {"recipes", "forward", "circuits", "interventions"},
     {"detectors"},
     {"measure", "provenance"},
-    {"effects"},
+    {"effects", "relations"},
     {"ablation"},
     {"comparison", "roles"},
     {"scores", "finished"},

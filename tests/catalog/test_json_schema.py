@@ -14,6 +14,9 @@ EXAMPLES = {
     "relation": sorted((DATA / "relations").glob("*.yaml")),
     "run": sorted((DATA / "runs").rglob("*.json")),
     "effect": sorted((DATA / "effects").rglob("*.json")),
+    "relation_run": sorted((DATA / "relation_runs").rglob("*.json")),
+    "relation_check": sorted((DATA / "relation_checks").rglob("*.json")),
+    "head_operations": sorted((DATA / "head_operations").rglob("*.json")),
 }
 
 

@@ -1,0 +1,25 @@
+"""Values: what each head would hand to the output projection if it attended to one position alone."""
+
+from dataclasses import dataclass
+
+from probes.calls import AttentionCall
+from probes.readouts.base import ReadOut
+from probes.shapes import PerHead, QueryPositions
+
+
+@dataclass(frozen=True, eq=False)
+class Value(ReadOut):
+    """Value vectors of chosen positions, the bias of W_V included."""
+
+    key_positions: QueryPositions
+    """Shape (sample, n_rows)."""
+
+    def read(self, call: AttentionCall) -> PerHead:
+        """Values of one layer, as every query head sees them.
+
+        Returns:
+            Shape (batch, head, n_rows, d_value) in float32.
+        """
+        values = call.value.repeat_interleave(call.n_groups, 1)
+        positions = self.key_positions.to(call.device)[:, None, :, None]
+        return values.gather(2, positions.expand(-1, values.shape[1], -1, values.shape[3])).float()

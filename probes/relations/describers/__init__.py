@@ -1,0 +1,1 @@
+"""Describers, one file each: they put into words what a head does."""

@@ -41,7 +41,7 @@ ORDER = [
     {"calls"},
     {"attention", "readouts"},
     {"adapters"},
-    {"recipes", "forward", "effective_embedding", "interventions"},
+    {"recipes", "forward", "effective_embedding", "interventions", "choices"},
     {"detectors"},
     {"measure", "provenance"},
     {"effects"},

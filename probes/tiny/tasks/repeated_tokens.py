@@ -15,6 +15,9 @@ from torch import Tensor
 
 from probes.errors import BadInputError
 from probes.shapes import Tokens
+from probes.tiny.tasks.base import Batch
+
+EVALUATION_SEED = 2209_11895
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,15 @@ class RepeatedTokens:
     shortest_period: int = 8
     longest_period: int = 32
 
+    n_evaluated: int = 256
+    """Sequences in the evaluation set."""
+
     def __post_init__(self) -> None:
+        """Refuse sizes with which nothing is repeated.
+
+        Raises:
+            BadInputError: names the setting.
+        """
         if not 2 <= self.shortest_period <= self.longest_period:
             raise BadInputError(
                 f"periods run from {self.shortest_period} to {self.longest_period}; wanted 2 or more, shortest first"
@@ -63,18 +74,62 @@ class RepeatedTokens:
                 f"{self.longest_period + 2} are needed for something to be repeated"
             )
 
-    def draw(self, n_sequences: int, generator: torch.Generator) -> RepeatedSequences:
+    @property
+    def n_ctx(self) -> int:
+        """Tokens of a sequence."""
+        return self.length
+
+    def batch(self, generator: torch.Generator, step: int, n: int) -> Batch:
+        """Fresh sequences, of which every next token is asked for.
+
+        Args:
+            generator: Source of everything that is random.
+            step: Number of the step; all are alike.
+            n: Number of sequences.
+
+        Returns:
+            The batch.
+        """
+        return self.asked(self.draw(n, generator))
+
+    def evaluation(self) -> list[Batch]:
+        """The same sequences at all times.
+
+        Returns:
+            One batch.
+        """
+        return [self.asked(self.evaluated())]
+
+    def evaluated(self) -> RepeatedSequences:
+        """The sequences of the evaluation, with their periods."""
+        return self.draw(self.n_evaluated, torch.Generator().manual_seed(EVALUATION_SEED))
+
+    def asked(self, sequences: RepeatedSequences) -> Batch:
+        """What a model has to say to sequences: every next token, known or not.
+
+        Args:
+            sequences: From draw.
+
+        Returns:
+            The batch.
+        """
+        return Batch(sequences.tokens, tuple(range(self.length - 1)), sequences.tokens[:, 1:])
+
+    def draw(self, n: int, generator: torch.Generator) -> RepeatedSequences:
         """Fresh sequences.
 
         Args:
-            n_sequences: How many.
+            n: How many.
             generator: Source of the draw.
 
         Returns:
             The sequences; periods are drawn evenly.
         """
         n_periods = self.longest_period - self.shortest_period + 1
-        period = self.shortest_period + torch.randint(n_periods, (n_sequences,), generator=generator)
-        symbols = torch.rand(n_sequences, self.d_vocab, generator=generator).argsort(1)
+        period = self.shortest_period + torch.randint(n_periods, (n,), generator=generator)
+        symbols = torch.rand(n, self.d_vocab, generator=generator).argsort(1)
         place = torch.arange(self.length) % period[:, None]
         return RepeatedSequences(symbols.gather(1, place), period)
+
+
+TASK = RepeatedTokens

@@ -10,7 +10,7 @@ the number of chains are ours; four chains give the guess level of the paper's p
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Int
@@ -18,10 +18,12 @@ from torch import Tensor
 
 from probes.errors import BadInputError
 from probes.shapes import Tokens
+from probes.tiny.tasks.base import Batch
 
-Curriculum = Literal["implicit", "none", "mixed"]
-"""What is asked for: every c_1 .. c_D of the chain of c_0 (implicit), c_D alone (none), or c_D from a random place of
-the chain (mixed)."""
+Targets = Literal["every link", "last link", "mixed"]
+"""What is asked for: c_1 .. c_D of the chain of c_0, by D read-outs; c_D alone; or c_D where the query is any c_s."""
+
+EVALUATION_SEED = 2411_12118
 
 
 @dataclass(frozen=True)
@@ -61,41 +63,99 @@ class RetrievalChains:
     n_chains: int = 4
     """C, chains in a sequence; guessing among their ends is right once in C."""
 
+    targets: Targets = "every link"
+    """What the model has to say."""
+
+    n_evaluated: int = 512
+    """Sequences in the evaluation set."""
+
     def __post_init__(self) -> None:
+        """Refuse sizes that leave nothing to retrieve.
+
+        Raises:
+            BadInputError: names the setting.
+        """
         if self.depth < 1:
             raise BadInputError(f"depth is {self.depth}; a chain needs at least 1 fact")
         if self.n_chains < 2:
             raise BadInputError(f"n_chains is {self.n_chains}; with fewer than 2 there is nothing to choose from")
+        if self.targets not in get_args(Targets):
+            raise BadInputError(f"targets is '{self.targets}'; choose one of {', '.join(get_args(Targets))}")
+        if self.n_evaluated < 1:
+            raise BadInputError(f"{self.n_evaluated} sequences cannot be evaluated; give 1 or more")
 
     @property
     def d_vocab(self) -> int:
-        """Symbols."""
+        """Number of symbols."""
         return self.n_chains * (self.depth + 1)
 
     @property
-    def length(self) -> int:
+    def n_ctx(self) -> int:
         """Tokens of a sequence."""
         return 2 * self.n_chains * self.depth + 1
 
-    def draw(self, n_sequences: int, generator: torch.Generator, *, is_mixed: bool = False) -> ChainSequences:
+    @property
+    def n_readouts(self) -> int:
+        """Read-outs that the model needs; the last one says c_D."""
+        return self.depth if self.targets == "every link" else 1
+
+    def batch(self, generator: torch.Generator, step: int, n: int) -> Batch:
+        """Fresh sequences with what is asked for at their last token.
+
+        Args:
+            generator: Source of everything that is random.
+            step: Number of the step; all are alike.
+            n: Number of sequences.
+
+        Returns:
+            The batch.
+        """
+        return self.asked(self.draw(n, generator))
+
+    def evaluation(self) -> list[Batch]:
+        """The same sequences at all times.
+
+        Returns:
+            One batch.
+        """
+        return [self.asked(self.evaluated())]
+
+    def evaluated(self) -> ChainSequences:
+        """The sequences of the evaluation, with all that is known of them."""
+        return self.draw(self.n_evaluated, torch.Generator().manual_seed(EVALUATION_SEED))
+
+    def asked(self, sequences: ChainSequences) -> Batch:
+        """What a model has to say to sequences.
+
+        Args:
+            sequences: From draw.
+
+        Returns:
+            The batch; read-out number d - 1 says c_d where every link is asked for.
+        """
+        targets = sequences.answers[:, -self.n_readouts :]
+        return Batch(
+            sequences.tokens, (self.n_ctx - 1,) * self.n_readouts, targets, tuple(range(self.n_readouts))
+        )
+
+    def draw(self, n: int, generator: torch.Generator) -> ChainSequences:
         """Fresh sequences.
 
         Args:
-            n_sequences: How many.
+            n: How many.
             generator: Source of the draw.
-            is_mixed: Whether the query is c_s with s drawn from 0 .. D - 1, in place of c_0.
 
         Returns:
             The sequences; the queried chain is drawn evenly.
         """
-        chains = self._symbols(n_sequences, generator)
-        owner, link = self._order_of_facts(n_sequences, generator)
-        rows = torch.arange(n_sequences)
+        chains = self._symbols(n, generator)
+        owner, link = self._order_of_facts(n, generator)
+        rows = torch.arange(n)
         keys, values = (chains[rows[:, None], owner, link + step] for step in (0, 1))
-        asked = torch.randint(self.n_chains, (n_sequences,), generator=generator)
+        asked = torch.randint(self.n_chains, (n,), generator=generator)
         start = torch.zeros_like(asked)
-        if is_mixed:
-            start = torch.randint(self.depth, (n_sequences,), generator=generator)
+        if self.targets == "mixed":
+            start = torch.randint(self.depth, (n,), generator=generator)
         facts = torch.stack([keys, values], dim=2).flatten(1)
         chain = chains[rows, asked]
         return ChainSequences(
@@ -105,16 +165,16 @@ class RetrievalChains:
             start=start,
         )
 
-    def _symbols(self, n_sequences: int, generator: torch.Generator) -> Int[Tensor, "batch chain link"]:
+    def _symbols(self, n: int, generator: torch.Generator) -> Int[Tensor, "batch chain link"]:
         """Symbols of every chain, without repeats within a sequence."""
-        drawn = torch.rand(n_sequences, self.d_vocab, generator=generator).argsort(1)
-        return drawn.view(n_sequences, self.n_chains, self.depth + 1)
+        drawn = torch.rand(n, self.d_vocab, generator=generator).argsort(1)
+        return drawn.view(n, self.n_chains, self.depth + 1)
 
     def _order_of_facts(
-        self, n_sequences: int, generator: torch.Generator
+        self, n: int, generator: torch.Generator
     ) -> tuple[Int[Tensor, "batch place"], Int[Tensor, "batch place"]]:
         """Which chain's and which fact stands at each place: every chain from its last fact to its first."""
-        moments = torch.rand(n_sequences, self.n_chains, self.depth, generator=generator).sort(2).values
+        moments = torch.rand(n, self.n_chains, self.depth, generator=generator).sort(2).values
         order = moments.flatten(1).argsort(1)
         return order // self.depth, self.depth - 1 - order % self.depth
 
@@ -123,3 +183,6 @@ def _places_of(asked: Int[Tensor, " batch"], owner: Int[Tensor, "batch place"]) 
     """Places of the facts of one chain, from the first in reading order to the last."""
     is_asked = owner == asked[:, None]
     return is_asked.nonzero()[:, 1].view(len(asked), -1)
+
+
+TASK = RetrievalChains

@@ -9,9 +9,9 @@ from probes.tiny.tasks.retrieval_chain import RetrievalChains
 SIZES = [(1, 2), (1, 4), (2, 4), (3, 4), (7, 3)]
 
 
-def draw(depth=3, n_chains=4, n_sequences=64, seed=0, **settings):
+def draw(depth=3, n_chains=4, n=64, seed=0, **settings):
     generator = torch.Generator().manual_seed(seed)
-    return RetrievalChains(depth, n_chains).draw(n_sequences, generator, **settings)
+    return RetrievalChains(depth, n_chains, **settings).draw(n, generator)
 
 
 def facts_of(tokens):
@@ -51,7 +51,7 @@ def test_positions_point_at_keys_and_values_of_the_queried_chain():
 
 
 def test_chains_are_interleaved_and_the_queried_one_differs():
-    drawn = draw(n_sequences=400)
+    drawn = draw(n=400)
     first = drawn.key_positions.max(1).values
     assert len(first.unique()) > 8
     is_contiguous = (drawn.key_positions[:, 0] - drawn.key_positions[:, -1]) == 4
@@ -59,7 +59,7 @@ def test_chains_are_interleaved_and_the_queried_one_differs():
 
 
 def test_mixed_control_asks_from_every_place_of_the_chain():
-    drawn = draw(n_sequences=300, is_mixed=True)
+    drawn = draw(n=300, targets="mixed")
     assert torch.equal(drawn.tokens[:, -1], drawn.chain[torch.arange(300), drawn.start])
     counts = drawn.start.bincount(minlength=3)
     assert len(counts) == 3

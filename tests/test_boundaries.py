@@ -36,6 +36,7 @@ def imported_by(statement):
 
 ORDER = [
     {"shapes", "errors", "standard"},
+    {"devices"},
     {"masks", "inputs", "statistics", "circuits"},
     {"kernels"},
     {"calls"},
@@ -51,6 +52,7 @@ ORDER = [
     {"session"},
     {"service"},
     {"claimed_effects", "sweep"},
+    {"experiments"},
     {"cli", "pages"},
 ]
 """Parts of the probes; none imports a part of a later line while it is itself imported."""

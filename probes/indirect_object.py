@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from probes.adapters.base import ProbedModel
-from probes.circuits import direct_effects
+from probes.circuits.direct_effects import direct_effects
 from probes.detectors.base import Note, PassDetector, Samples
 from probes.inputs import TokenBatch, keys_of_queries, random_other_keys
 from probes.readouts.base import FinalReadOut, ReadOut

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from probes.adapters._projections import Projections, projections
+from probes.adapters._projections import Projections, has_projections, projections
 from probes.adapters.shape import ModelShape
 from probes.attention import reading
 from probes.calls import AttentionCall
-from probes.circuits import HeadWeights, ModelWeights, Norm
 from probes.errors import SelfCheckError, UnsupportedModelError
+from probes.weights import HeadWeights, ModelWeights, Norm
 
 LENGTH = 5
 """Positions of the input on which the weights are proved."""
@@ -43,9 +43,14 @@ class Trace:
         if isinstance(given, Tensor) and isinstance(made, Tensor):
             self.inputs[module], self.outputs[module] = given, made
 
-    def norm_with_output(self, norms: list[nn.Module], tensor: Tensor) -> nn.Module | None:
-        """The norm that made a tensor."""
-        return next((norm for norm in norms if _is_same(self.outputs.get(norm), tensor)), None)
+    def norm_with_output(self, norms: list[nn.Module], tensor: Tensor) -> tuple[nn.Module, float] | None:
+        """The norm that made a tensor, and the factor that the model put on it in between."""
+        for norm in norms:
+            if _is_same(self.outputs.get(norm), tensor):
+                return norm, 1.0
+        made = [norm for norm in norms if norm in self.outputs and self.outputs[norm].shape == tensor.shape]
+        factors = [(norm, _factor(self.outputs[norm], tensor)) for norm in made]
+        return next(((norm, factor) for norm, factor in factors if factor is not None), None)
 
     def norm_with_input(self, norms: list[nn.Module], tensor: Tensor) -> nn.Module | None:
         """The norm that took a tensor."""
@@ -54,6 +59,14 @@ class Trace:
 
 def _is_same(one: Tensor | None, other: Tensor) -> bool:
     return one is not None and one.data_ptr() == other.data_ptr() and one.numel() == other.numel()
+
+
+def _factor(one: Tensor, other: Tensor) -> float | None:
+    """What makes the other tensor of one, if they differ in nothing else."""
+    plain, wanted = one.double(), other.double()
+    factor = float((plain * wanted).sum() / plain.square().sum())
+    close = TOLERANCES.get(one.dtype, 1e-4) * float(wanted.abs().max())
+    return factor if float((factor * plain - wanted).abs().max()) <= close else None
 
 
 def read_weights(model: PreTrainedModel, shape: ModelShape) -> ModelWeights:
@@ -73,8 +86,6 @@ def read_weights(model: PreTrainedModel, shape: ModelShape) -> ModelWeights:
     kind = type(model).__name__
     if not shape.is_causal or model.get_output_embeddings() is None:
         raise UnsupportedModelError(f"{kind} has no language head that reads left to right, so it has no such weights")
-    if getattr(model.config, "residual_multiplier", 1.0) != 1.0:
-        raise UnsupportedModelError(f"{kind} scales what its layers add to the residual stream; not supported yet")
     tokens = torch.randint(shape.d_vocab, (1, LENGTH), generator=torch.Generator().manual_seed(0))
     with _traced(model) as trace:
         logits = model(tokens.to(model.get_input_embeddings().weight.device), use_cache=False).logits.float()
@@ -84,12 +95,13 @@ def read_weights(model: PreTrainedModel, shape: ModelShape) -> ModelWeights:
     if final is None:
         raise UnsupportedModelError(f"{kind} has no norm behind its last layer")
     layers = {
-        number: _attention_of(block, number, trace) for number, block in enumerate(blocks) if number in trace.calls
+        number: _layer(block, number, trace, model.config)
+        for number, block in enumerate(blocks)
+        if number in trace.calls
     }
-    norms = {number: _norms_around(attention, blocks[number], trace) for number, attention in layers.items()}
-    head_weights = partial(_head_weights, layers, norms, shape)
-    for number in layers:
-        _check_layer(kind, number, head_weights(number), layers[number], trace)
+    head_weights = partial(_head_weights, layers, shape)
+    for number, layer in layers.items():
+        _check_layer(kind, number, head_weights(number), layer, trace)
     final_norm = Norm.of(final, shape.d_model)
     W_U = _unembedding(model, final_norm(trace.inputs[final].float()), logits)
     return ModelWeights(
@@ -125,40 +137,68 @@ def _norms(module: nn.Module) -> list[nn.Module]:
     return [part for part in module.modules() if "norm" in type(part).__name__.lower()]
 
 
+@dataclass(frozen=True)
+class Layer:
+    """The parts of one layer that its heads need."""
+
+    attention: nn.Module
+    norm_before: tuple[nn.Module, float] | None
+    """Norm in front of the attention, and the factor that the model puts on what it gives."""
+
+    norm_behind: nn.Module | None
+    multiplier: float
+    """What the model multiplies the attention's output with before it adds it to the residual stream."""
+
+
 def _attention_of(block: nn.Module, number: int, trace: Trace) -> nn.Module:
     numbered = [part for part in block.modules() if getattr(part, "layer_idx", None) == number]
     called = [part for part in numbered if part in trace.outputs and part is not block]
+    if len(called) > 1:  # a state-space model or experts beside it
+        called = [part for part in called if has_projections(part)]
     if len(called) != 1:
         raise UnsupportedModelError(f"layer {number} has {len(called)} attention modules that can be told, not one")
     return called[0]
 
 
-def _norms_around(attention: nn.Module, block: nn.Module, trace: Trace) -> tuple[nn.Module | None, nn.Module | None]:
-    """Norms in front of the attention and behind it, told by the tensors that they hand over."""
-    norms = _norms(block)
-    before = trace.norm_with_output(norms, trace.inputs[attention])
-    return before, trace.norm_with_input(norms, trace.outputs[attention])
+def _layer(block: nn.Module, number: int, trace: Trace, config: Any) -> Layer:
+    """The parts of a layer; norms are told by the tensors that they hand over."""
+    attention, norms = _attention_of(block, number, trace), _norms(block)
+    given = trace.inputs[attention]
+    before = trace.norm_with_output(norms, given)
+    if before is None and _factor(trace.inputs[block], given) is None:
+        kind = type(attention).__name__
+        raise UnsupportedModelError(f"layer {number}: {kind} reads neither the residual stream nor a norm of it")
+    behind = trace.norm_with_input(norms, trace.outputs[attention])
+    return Layer(attention, before, behind, _multiplier(config))
 
 
-def _head_weights(
-    layers: dict[int, nn.Module],
-    norms: dict[int, tuple[nn.Module | None, nn.Module | None]],
-    shape: ModelShape,
-    number: int,
-) -> HeadWeights:
+def _multiplier(config: Any) -> float:
+    """Factor between what an attention gives and what is added to the residual stream."""
+    settings = config.get_text_config()
+    return float(getattr(settings, "residual_multiplier", 1.0) * getattr(settings, "attention_out_multiplier", 1.0))
+
+
+def _head_weights(layers: dict[int, Layer], shape: ModelShape, number: int) -> HeadWeights:
     """Weights of one layer by head."""
-    parts: Projections = projections(layers[number], shape)
+    layer = layers[number]
+    parts: Projections = projections(layer.attention, shape)
     W_O, b_O = parts.output
-    before, after = (None if norm is None else Norm.of(norm, shape.d_model) for norm in norms[number])
+    after = None if layer.norm_behind is None else Norm.of(layer.norm_behind, shape.d_model)
     return HeadWeights(
         *_by_head(*parts.query, shape.n_heads),
         *_by_head(*parts.key, shape.n_key_value_heads),
         *_by_head(*parts.value, shape.n_key_value_heads),
-        W_O=W_O.float().unflatten(0, (shape.n_heads, -1)),
-        b_O=W_O.new_zeros(W_O.shape[1]).float() if b_O is None else b_O.float(),
-        input_norm=before,
+        W_O=layer.multiplier * W_O.float().unflatten(0, (shape.n_heads, -1)),
+        b_O=W_O.new_zeros(W_O.shape[1]).float() if b_O is None else layer.multiplier * b_O.float(),
+        input_norm=None if layer.norm_before is None else _norm_before(*layer.norm_before, shape.d_model),
         output_norm=after,
     )
+
+
+def _norm_before(module: nn.Module, factor: float, d_model: int) -> Norm:
+    """The norm in front, with the factor that the model puts on what it gives."""
+    norm = Norm.of(module, d_model)
+    return norm if factor == 1.0 else replace(norm, gain=factor * norm.gain, bias=factor * norm.bias)
 
 
 def _by_head(weight: Tensor, bias: Tensor | None, n_heads: int) -> tuple[Tensor, Tensor]:
@@ -167,9 +207,9 @@ def _by_head(weight: Tensor, bias: Tensor | None, n_heads: int) -> tuple[Tensor,
     return W, W.new_zeros(n_heads, W.shape[2]) if bias is None else bias.float().unflatten(0, (n_heads, -1))
 
 
-def _check_layer(kind: str, number: int, weights: HeadWeights, attention: nn.Module, trace: Trace) -> None:
-    call, given = trace.calls[number], trace.inputs[attention].float()
-    made = trace.outputs[attention].float()
+def _check_layer(kind: str, number: int, weights: HeadWeights, layer: Layer, trace: Trace) -> None:
+    call, given = trace.calls[number], trace.inputs[layer.attention].float()
+    made = layer.multiplier * trace.outputs[layer.attention].float()
     values = given[:, None] @ weights.W_V + weights.b_V[:, None]
     outputs = (call.output.float() @ weights.W_O).sum(1) + weights.b_O
     for what, ours, theirs in (("values", values, call.value.float()), ("head outputs", outputs, made)):
@@ -181,7 +221,8 @@ def _unembedding(model: PreTrainedModel, final: Tensor, logits: Tensor) -> Tenso
     head = model.get_output_embeddings()
     plain = final @ head.weight.detach().float().T
     bias = getattr(head, "bias", None)
-    cap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
+    settings = model.config.get_text_config()
+    cap = getattr(settings, "final_logit_softcapping", getattr(settings, "logits_soft_cap", None))
     uncapped = logits if cap is None else cap * torch.atanh((logits / cap).clamp(-1 + 1e-6, 1 - 1e-6))
     wanted = uncapped.detach() - (0 if bias is None else bias.detach().float())
     factor = float((plain * wanted).sum() / plain.square().sum())

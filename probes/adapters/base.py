@@ -12,8 +12,8 @@ from transformers import PreTrainedModel
 from catalog.runs import MeasuredModel
 from probes.adapters._weights import read_weights
 from probes.adapters.shape import ModelShape
-from probes.circuits import ModelWeights
 from probes.shapes import Tokens
+from probes.weights import ModelWeights
 
 
 def backbone(module: PreTrainedModel) -> nn.Module:

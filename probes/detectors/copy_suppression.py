@@ -11,8 +11,8 @@ of the vocabulary in place of all of it, and all of the first block in place of 
 """
 
 from probes.adapters.base import ProbedModel
+from probes.circuits.full_ov import own_token_hits
 from probes.detectors.base import Samples, WeightDetector
-from probes.full_ov import own_token_hits
 from probes.single_tokens import function_word_ids, random_tokens
 
 N_TOKENS = 400

@@ -17,10 +17,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from probes.adapters.base import ProbedModel
-from probes.circuits import ModelWeights
+from probes.circuits.full_ov import over_layers, residuals
 from probes.detectors.base import Samples, WeightDetector
-from probes.full_ov import over_layers, residuals
 from probes.single_tokens import random_tokens
+from probes.weights import ModelWeights
 
 N_KEYS = 2000
 """Tokens that compete for the attention."""

@@ -12,8 +12,8 @@ block in place of its MLP. No paper sets a threshold for this form.
 """
 
 from probes.adapters.base import ProbedModel
+from probes.circuits.full_ov import own_token_hits
 from probes.detectors.base import Samples, WeightDetector
-from probes.full_ov import own_token_hits
 from probes.single_tokens import random_tokens
 
 N_TOKENS = 400

@@ -21,9 +21,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from probes.adapters.base import ProbedModel
+from probes.circuits.full_ov import over_layers
 from probes.detectors.base import PassDetector, Samples
 from probes.errors import InputTooShortError
-from probes.full_ov import over_layers
 from probes.inputs import TokenBatch, earlier_occurrences
 from probes.readouts.base import ReadOut
 from probes.readouts.head_output import HeadOutput

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from probes.adapters.base import ProbedModel
+from probes.circuits.effective_embedding import effective_embedding
 from probes.detectors.base import Samples, WeightDetector
-from probes.effective_embedding import effective_embedding
 from probes.recipes.indirect_object import one_token_names
 
 N_BEST = 5

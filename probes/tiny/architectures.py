@@ -100,16 +100,17 @@ ENCODERS = tuple(
 """Encoders, likewise."""
 
 
-def tiny_model(name: str) -> PreTrainedModel:
+def tiny_model(name: str, **more: Any) -> PreTrainedModel:
     """A tiny random model.
 
     Args:
         name: Name of the architecture's configuration, such as "llama".
+        more: Settings of the configuration besides the usual ones.
 
     Returns:
         The model, in evaluation mode; the same weights every time.
     """
-    settings = SIZES | OTHERS.get(name, {})
+    settings = SIZES | OTHERS.get(name, {}) | more
     config = CONFIG_MAPPING[name](**{key: value for key, value in settings.items() if value is not None})
     torch.manual_seed(0)
     model = (AutoModelForMaskedLM if name in ENCODERS else AutoModelForCausalLM).from_config(config).eval()

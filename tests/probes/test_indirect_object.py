@@ -6,7 +6,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 
 from probes import load_model, run
 from probes.attention import attention_implementation
-from probes.circuits import direct_effects
+from probes.circuits.direct_effects import direct_effects
 from probes.detectors import load
 from probes.forward import read
 from probes.indirect_object import answer_direction, random_direction, task_notes

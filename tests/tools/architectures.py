@@ -13,7 +13,7 @@ import transformers
 
 from probes import load_model
 from probes.attention import reading
-from probes.errors import UnsupportedModelError
+from probes.errors import SelfCheckError, UnsupportedModelError
 from probes.masks import Mask
 from probes.tiny.architectures import DECODERS, ENCODERS, tiny_model
 
@@ -31,9 +31,10 @@ written against that interface can be read. The table is made by loading a tiny 
 transformers {version}. *Supported* means that its streamed attention equals its eager maps, with and without padding,
 and that tests compare every pattern detector with those maps to within 1e-5. *Refused* means a clear error on loading,
 and never a wrong number; no fallback exists for these yet. A model of an architecture that is not listed may well work:
-it proves itself when it is loaded.
+it proves itself when it is loaded. *Weights by head* are what weight detectors, circuits and direct effects need; they
+are proved on a short input too.
 
-{n_supported} supported, {n_refused} refused.
+{n_supported} supported, {n_refused} refused. {n_with_weights} of {n_decoders} supported decoders have weights by head.
 """
 
 
@@ -52,18 +53,33 @@ def page(found):
     """The whole page."""
     supported = {name: model for name, model in found.items() if not isinstance(model, UnsupportedModelError)}
     refused = {name: error for name, error in found.items() if name not in supported}
-    header = HEADER.format(version=transformers.__version__, n_supported=len(supported), n_refused=len(refused))
+    without = {name: reason for name, model in supported.items() if (reason := missing_weights(model))}
+    n_decoders = sum(model.shape.is_causal for model in supported.values())
+    header = HEADER.format(
+        version=transformers.__version__,
+        n_supported=len(supported),
+        n_refused=len(refused),
+        n_with_weights=len(supported) - len(without),
+        n_decoders=n_decoders,
+    )
     rows = [
-        f"| `{name}` | {kind(model)} | {', '.join(features(model)) or 'none'} |" for name, model in supported.items()
+        f"| `{name}` | {kind(model)} | {'no' if name in without else 'yes'} | {', '.join(features(model)) or 'none'} |"
+        for name, model in supported.items()
     ]
+    no_weights = [f"| `{name}` | {reason} |" for name, reason in without.items() if supported[name].shape.is_causal]
     reasons = [f"| `{name}` | {error} |" for name, error in refused.items()]
     return "\n".join(
         [
             header,
             "## Supported { #supported }\n",
-            "| Architecture | Kind | What its attention has besides softmax |",
-            "| --- | --- | --- |",
+            "| Architecture | Kind | Weights by head | What its attention has besides softmax |",
+            "| --- | --- | --- | --- |",
             *rows,
+            "\n## Decoders without weights by head { #no-weights }\n",
+            "Their attention can be measured, their circuits cannot.\n",
+            "| Architecture | Why |",
+            "| --- | --- |",
+            *no_weights,
             "\n## Refused { #refused }\n",
             "| Architecture | Error |",
             "| --- | --- |",
@@ -76,6 +92,15 @@ def page(found):
 def kind(model):
     """Decoder or encoder."""
     return "decoder" if model.shape.is_causal else "encoder"
+
+
+def missing_weights(model):
+    """Why it has no weights by head, or None."""
+    try:
+        model.weights.layer(model.shape.attention_layers[0])
+    except (UnsupportedModelError, SelfCheckError) as error:
+        return str(error)
+    return None
 
 
 def features(model):

@@ -134,9 +134,7 @@ class RetrievalChains:
             The batch; read-out number d - 1 says c_d where every link is asked for.
         """
         targets = sequences.answers[:, -self.n_readouts :]
-        return Batch(
-            sequences.tokens, (self.n_ctx - 1,) * self.n_readouts, targets, tuple(range(self.n_readouts))
-        )
+        return Batch(sequences.tokens, (self.n_ctx - 1,) * self.n_readouts, targets, tuple(range(self.n_readouts)))
 
     def draw(self, n: int, generator: torch.Generator) -> ChainSequences:
         """Fresh sequences.

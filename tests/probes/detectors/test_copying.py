@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from probes import load_model, run
+from probes.circuits.full_ov import FIRST_BLOCK, is_among_highest
 from probes.detectors import load
-from probes.full_ov import FIRST_BLOCK, is_among_highest
 from probes.tiny.planted import INDUCTION_HEAD
 from probes.tiny.planted_circuits import COPIER, planted_circuits
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from probes import load_model, run
-from probes.detectors.copying_eigenvalues import eigenvalue_ratio, embedding_products, small_circuits
+from probes.circuits.eigenvalues import eigenvalue_ratio, embedding_products, small_circuits
 from probes.tiny.planted_circuits import COPIER, SUPPRESSOR, planted_circuits
 
 

@@ -7,8 +7,8 @@ from tokenizers.models import WordLevel
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from probes import load_model, run
+from probes.circuits.succession import DAYS, LEAST_ITEMS, MONTHS, ORDINALS, Series, defined_tasks
 from probes.detectors import load
-from probes.detectors.successor import DAYS, LEAST_ITEMS, MONTHS, ORDINALS, Series, defined_tasks
 from probes.errors import BadInputError
 from probes.tiny.planted_circuits import SUCCESSOR_HEAD, planted_circuits
 

@@ -1,4 +1,4 @@
-"""Weights by head, and what follows from them: head outputs, OV and QK circuits, direct effects on the logits.
+"""The weights of a model by head, as its adapter proved them, and what single layers make of rows.
 
 Everything stays in low rank: rows go through W_V, then W_O, then the unembedding; no d_model × d_model product of a
 head and no vocabulary × vocabulary table is ever formed. Row-vector convention, x @ W.
@@ -73,6 +73,18 @@ class Norm:
     ) -> Float[Tensor, "*rest d_model"]:
         """What the norm makes of a part of its input, under a frozen scale and without the bias."""
         return self._centre(x) * scale * self.gain
+
+    def folded(self, weight: Float[Tensor, "*rest d_model width"]) -> Float[Tensor, "*rest d_model width"]:
+        """The matrix that does to the bare input what `weight` does to the norm's output, but for scale and bias.
+
+        Args:
+            weight: Applied to what the norm gives, as x @ W.
+
+        Returns:
+            x @ folded(W) = linear(x, 1) @ W.
+        """
+        scaled = self.gain[:, None] * weight
+        return scaled - scaled.mean(-2, keepdim=True) if self.is_centred else scaled
 
     def _centre(self, x: Tensor) -> Tensor:
         return x - x.mean(-1, keepdim=True) if self.is_centred else x
@@ -188,37 +200,3 @@ class ModelWeights:
             The shape of the ids, and d_model.
         """
         return self.W_U.T[token_ids.to(self.W_U.device)].float()
-
-
-def direct_effects(
-    weights: ModelWeights,
-    z: Float[Tensor, "sample layer head row d_value"],
-    residual: Float[Tensor, "sample row d_model"],
-    direction: Float[Tensor, "sample row d_model"],
-) -> Float[Tensor, "sample layer head row"]:
-    """Effect of every head's output on logits, by the direct path through the final norm and the unembedding.
-
-    Args:
-        weights: The model's weights.
-        z: Head outputs before W_O, as read by HeadOutput.
-        residual: Final residual stream at the same positions, as read by FinalResidual; it freezes the norm's scale.
-        direction: Direction in front of the unembedding, such as direction(answer) - direction(other).
-
-    Returns:
-        In logits; over all heads, other components and the embedding they add up to the logit itself. Layers whose z
-        is not a number give no number.
-
-    Source:
-        elhage-2021-framework. The scale of the final norm is that of the clean run.
-    """
-    device = weights.W_U.device
-    norm, scale = weights.final_norm, weights.final_norm.scale(residual.to(device))[:, None]
-    effects = []
-    for layer in range(z.shape[1]):
-        z_of_layer = z[:, layer].to(device)
-        if z_of_layer.isnan().any():
-            effects.append(z_of_layer[..., 0] * torch.nan)
-            continue
-        written = norm.linear(weights.layer(layer).head_outputs(z_of_layer), scale)
-        effects.append((written * direction.to(device)[:, None]).sum(-1))
-    return torch.stack(effects, dim=1).cpu()

@@ -7,13 +7,14 @@ from torch import nn
 
 from probes import load_model
 from probes.attention import reading
-from probes.circuits import Norm, direct_effects
-from probes.effective_embedding import effective_embedding
+from probes.circuits.direct_effects import direct_effects
+from probes.circuits.effective_embedding import effective_embedding
 from probes.errors import SelfCheckError, UnsupportedModelError
 from probes.forward import read
 from probes.inputs import TokenBatch
 from probes.readouts.final_residual import FinalResidual
 from probes.readouts.head_output import HeadOutput
+from probes.weights import Norm
 
 from .conftest import TINY, make_tiny
 

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from probes.adapters.base import ProbedModel
-from probes.effective_embedding import effective_embedding
+from probes.circuits.effective_embedding import effective_embedding
 from probes.shapes import SampleScores
 
 FIRST_BLOCK = 256

@@ -118,6 +118,7 @@ class Figure(Record):
     source: Name = Field(description="Name of the series or table.")
     title: Text = Field(description="Line above the picture.")
     caption: Text = Field(description="What the picture shows, in one sentence.")
+    seed: int | None = Field(default=None, description="Only the curves of this seed; left out, of all.")
     columns: list[Text] = Field(
         default=[],
         description="Scatter: columns from left to right and from bottom to top. Grid: columns of row, column, value; "

@@ -26,7 +26,7 @@ from probes.tiny.stacked import train_stacked
 from probes.tiny.tasks.base import Task
 from probes.tiny.train import GPUS, train
 from probes.tiny.training import Measure, Stop, Trained, Training
-from probes.tiny.transformer import TinyConfig
+from probes.tiny.transformer import TinyConfig, save_model
 
 Facts = dict[str, Any]
 """What one seed gives; whatever JSON can hold, without numbers that are not finite."""
@@ -202,7 +202,7 @@ class TrainedExperiment(Experiment):
         """Train and measure every seed; see Experiment.facts."""
         for trained in _trainings(self.plan(settings), seeds, place, work):
             folder = work / f"seed-{trained.seed}"
-            trained.model.save_pretrained(folder)
+            save_model(trained.model, folder)
             if trained.diverged_at is not None:
                 raise DivergedError(trained.seed, trained.diverged_at, trained.n_steps, f"in {folder}")
             yield trained.seed, self.measure(settings, trained)

@@ -8,6 +8,7 @@ that a saved folder loads like any other.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.masking_utils import create_causal_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
-from transformers.utils import ModelOutput
+from transformers.utils import ModelOutput, logging
 
 from probes.errors import BadInputError
 from probes.shapes import Tokens
@@ -309,6 +310,11 @@ class TinyForCausalLM(TinyPreTrained):
         readouts = torch.stack([head(output.last_hidden_state) for head in heads], dim=2)
         return TinyOutput(**output, logits=readouts[:, :, -1], readouts=readouts)
 
+    def attention(self, layer: int) -> TinyAttention:
+        """Attention of one layer, counted from 0."""
+        attention: TinyAttention = self.model.layers[layer].attention  # type: ignore[assignment]
+        return attention
+
     def get_input_embeddings(self) -> nn.Module:
         """The embedding of tokens."""
         return self.model.embed_tokens
@@ -331,6 +337,22 @@ def new_model(config: TinyConfig, seed: int) -> TinyForCausalLM:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return TinyForCausalLM._from_config(config, attn_implementation="eager")
+
+
+def save_model(model: TinyForCausalLM, folder: Path) -> None:
+    """Write a model to a folder that load_model takes, without a progress bar for so few numbers.
+
+    Args:
+        model: The model.
+        folder: Made if it is missing.
+    """
+    is_shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        model.save_pretrained(folder)
+    finally:
+        if is_shown:
+            logging.enable_progress_bar()
 
 
 AutoConfig.register(TinyConfig.model_type, TinyConfig, exist_ok=True)

@@ -30,7 +30,7 @@ from probes.tiny.training import Metrics, Trained, Training
 from probes.tiny.transformer import TinyConfig, TinyForCausalLM
 
 THERE = 0.5
-"""Score from which a head counts as formed."""
+"""Share of its final score from which a head counts as formed."""
 
 EARLY, LATE = 0.9, 0.1
 """Shares of its fall that the loss has left where the phase change begins and ends."""
@@ -217,8 +217,8 @@ class InductionEmergence(TrainedExperiment):
                     kind="curves",
                     source="phase_change",
                     title=f"Phase change, seed {facts[0]['seed']}",
-                    caption="The loss on known tokens falls when the induction head forms, after the previous-token "
-                    "head and with K-composition of the two.",
+                    caption="Previous-token and induction scores, K-composition of the two heads, and the loss on "
+                    "tokens that an earlier occurrence gives away, over training.",
                 ),
                 "losses": Figure(
                     kind="curves",
@@ -247,6 +247,14 @@ def _change(one: Facts) -> tuple[int, int]:
     return begin, end
 
 
+def _forms(one: Facts, kind: str) -> int:
+    """Step at which a score first reaches so much of its final value."""
+    curve = one["curves"][kind]
+    step = first_above(one["steps"], curve, THERE * curve[-1])
+    assert step is not None, "the last evaluation is above its own half"
+    return step
+
+
 def _metrics(facts: Sequence[Facts]) -> dict[str, Metric]:
     descriptions = {
         "known_loss": ("Loss on tokens that an earlier occurrence gives away", "nats"),
@@ -266,10 +274,8 @@ def _metrics(facts: Sequence[Facts]) -> dict[str, Metric]:
     )
     found["change_ends"] = Metric.over_seeds("Step at which it has fallen", [b for _, b in changes], "steps")
     for kind in ("prev", "induction"):
-        steps = [first_above(one["steps"], one["curves"][kind], THERE) for one in facts]
-        if all(step is not None for step in steps):
-            words = f"Step at which the {kind} score exceeds {THERE}"
-            found[f"{kind}_forms"] = Metric.over_seeds(words, [float(step or 0) for step in steps], "steps")
+        words = f"Step at which the {kind} score has half its final value"
+        found[f"{kind}_forms"] = Metric.over_seeds(words, [_forms(one, kind) for one in facts], "steps")
     found["is_called"] = Metric.over_seeds(
         "Whether the detectors call the best previous-token and the best induction head",
         [float(_is_called(one)) for one in facts],

@@ -7,13 +7,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, ClassVar, Self, get_type_hints
+from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 from catalog.errors import unknown_name_message
 from catalog.experiments import Setting
 from probes.errors import BadInputError
+
+Chosen = TypeVar("Chosen", bound="Settings")
 
 
 class Settings:
@@ -23,7 +25,7 @@ class Settings:
     """Grows whenever a setting changes its name or its meaning."""
 
     @classmethod
-    def make(cls, chosen: Mapping[str, Any]) -> Self:
+    def make(cls: type[Chosen], chosen: Mapping[str, Any]) -> Chosen:
         """Settings with some of their values chosen.
 
         Args:
@@ -54,7 +56,7 @@ class Settings:
         return {name: " ".join(kind.__metadata__) for name, kind in cls.types().items()}
 
     @classmethod
-    def read(cls, path: Path, experiment: str) -> Self:
+    def read(cls: type[Chosen], path: Path, experiment: str) -> Chosen:
         """Settings out of a file.
 
         Args:

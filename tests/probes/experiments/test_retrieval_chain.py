@@ -6,8 +6,8 @@ import torch
 from catalog.experiments import read_experiment
 from probes.errors import BadInputError
 from probes.experiments import retrieval_chain
-from probes.experiments._chain_bars import bars
-from probes.experiments._chain_heads import ChainMeasure, ablated_accuracies
+from probes.experiments._retrieval_chain.bars import bars
+from probes.experiments._retrieval_chain.heads import ChainMeasure, ablated_accuracies
 from probes.experiments.base import Place
 from probes.tiny.tasks.retrieval_chain import RetrievalChains
 from probes.tiny.transformer import TinyConfig, new_model
@@ -16,7 +16,7 @@ TOY = {"n_chains": 2, "d_model": 8, "n_steps": 4, "n_warmup": 1, "batch_size": 4
 
 
 def measure_of(depth=3, **settings):
-    task = RetrievalChains(depth, n_evaluated=16, **settings)
+    task = RetrievalChains(depth, **{"n_evaluated": 16} | settings)
     return ChainMeasure(task, task.evaluated())
 
 
@@ -64,7 +64,10 @@ def test_query_scores_look_at_the_value_so_many_links_on(links):
     measure = measure_of()
     tokens, chain = measure.sequences.tokens.tolist(), measure.sequences.chain.tolist()
     last = len(tokens[0]) - 1
-    values = [next(at for at in range(1, last, 2) if row[at] == symbols[links]) for row, symbols in zip(tokens, chain)]
+    values = [
+        next(at for at in range(1, last, 2) if row[at] == symbols[links])
+        for row, symbols in zip(tokens, chain, strict=True)
+    ]
     found = scores(measure, [(sequence, last, at) for sequence, at in enumerate(values)])
     assert found == pytest.approx(dict.fromkeys(found, 0.0) | {f"q{links}": 1.0})
 
@@ -82,7 +85,9 @@ def test_mixed_queries_look_on_from_where_they_ask():
 def test_line_shows_attention_in_reading_order():
     measure = measure_of(depth=2)
     positions = [*measure.sequences.key_positions[:, 1], measure.task.n_ctx - 1]
-    pattern = pattern_of(measure, [(sequence, measure.task.n_ctx - 1, at) for sequence, at in enumerate(positions[:-1])])
+    pattern = pattern_of(
+        measure, [(sequence, measure.task.n_ctx - 1, at) for sequence, at in enumerate(positions[:-1])]
+    )
     line = measure.line_attention(pattern)[0, 0]
     assert line.shape == (5, 5)
     assert line.sum() == pytest.approx(1)
@@ -114,25 +119,32 @@ def test_mixed_accuracies_go_by_the_links_that_are_left():
     assert measure.accuracies(said(answers, 16)) == {"acc_1": 0.0, "acc_2": 1.0, "acc_3": 1.0}
 
 
-def test_ablating_a_head_that_writes_nothing_costs_nothing():
-    measure = measure_of(depth=1)
-    model = new_model(
-        TinyConfig(
-            vocab_size=8, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=9,
-            positions="learned", has_norms=True,
-        ),
-        seed=0,
-    ).eval()  # fmt: skip
+def test_ablation_puts_the_mean_in_place_of_what_a_head_writes():
+    measure = measure_of(depth=1, n_evaluated=400)
+    sizes = {"vocab_size": 8, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    model = new_model(TinyConfig(**sizes, max_position_embeddings=9, positions="learned", has_norms=True), seed=0)
+    output = model.eval().model.layers[0].attention.o_proj
     with torch.no_grad():
-        model.model.layers[0].attention.o_proj.weight[:, 4:] = 0
-        model.model.layers[0].attention.o_proj.weight[:, :4] *= 50
-        readouts = model(measure.sequences.tokens).readouts[:, -1]
-        z = model.model.layers[0].attention.v_proj
-        whole = measure.accuracies(readouts)
-        without = ablated_accuracies(model, measure)
-        model.model.layers[0].attention.v_proj.weight[:4] = 0
-        assert z is model.model.layers[0].attention.v_proj
-    assert without["L0H1"] == whole
+        for parameter in model.model.layers[0].attention.parameters():
+            parameter.mul_(4)
+
+    def without(head):
+        part = slice(4 * head, 4 * head + 4)
+
+        def replace(_, inputs):
+            z = inputs[0].clone()
+            z[..., part] = z[..., part].mean((0, 1))
+            return (z,)
+
+        hook = output.register_forward_pre_hook(replace)
+        with torch.no_grad():
+            readouts = model(measure.sequences.tokens).readouts[:, -1]
+        hook.remove()
+        return measure.accuracies(readouts)["acc_1"]
+
+    wanted = [without(0), without(1)]
+    assert wanted[0] != wanted[1]
+    assert [found["acc_1"] for found in ablated_accuracies(model, measure).values()] == pytest.approx(wanted, abs=0.003)
 
 
 @pytest.mark.parametrize(

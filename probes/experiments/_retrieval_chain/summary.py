@@ -6,8 +6,8 @@ from typing import Any
 
 from catalog.experiments import Curve, Figure, Metric, Series, Table
 from catalog.ids import HeadName
-from probes.experiments import _chain_bars
 from probes.experiments._emergence import first_above, slip
+from probes.experiments._retrieval_chain.bars import ABLATIONS, bars
 from probes.experiments.base import Facts, Summary
 from probes.tiny.reachability import causal_bound, published_bound, unmasked_bound
 from probes.tiny.tasks.retrieval_chain import RetrievalChains
@@ -62,8 +62,8 @@ def summary(outcomes: Outcomes) -> Summary:
         The parts of the record.
     """
     metrics = _metrics(outcomes)
-    bars = _chain_bars.bars(outcomes.task, outcomes.n_layers, len(outcomes.facts), set(metrics))
-    return Summary(metrics, _series(outcomes), _tables(outcomes), _figures(outcomes), bars)
+    wanted = bars(outcomes.task, outcomes.n_layers, len(outcomes.facts), set(metrics))
+    return Summary(metrics, _series(outcomes), _tables(outcomes), _figures(outcomes), wanted)
 
 
 def _metrics(outcomes: Outcomes) -> dict[str, Metric]:
@@ -108,7 +108,7 @@ def _ablation_metrics(outcomes: Outcomes) -> dict[str, Metric]:
         }
         for name, value in found.items():
             values.setdefault(name, []).append(value)
-    return {name: Metric.over_seeds(_chain_bars.ABLATIONS[name], found) for name, found in values.items()}
+    return {name: Metric.over_seeds(ABLATIONS[name], found) for name, found in values.items()}
 
 
 def _best(one: Facts, score: str, among: Sequence[str]) -> str:

@@ -1,14 +1,21 @@
 """Two layers on repeated tokens: scores of hand-made attention, the record of a toy run, the trained model itself."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from catalog.experiments import read_experiment
+from catalog.ids import HeadName
+from probes import load_model, run
 from probes.errors import BadInputError
 from probes.experiments import induction_emergence
 from probes.experiments.base import Place
 from probes.experiments.induction_emergence import InductionMeasure
 from probes.tiny.tasks.repeated_tokens import RepeatedTokens
+
+TRAINED = Path(__file__).parents[2] / "fixtures" / "two_layers"
+"""Seed 0 of `headatlas experiment run induction_emergence`, as its weights were kept."""
 
 TASK = RepeatedTokens(d_vocab=12, length=16, shortest_period=3, longest_period=6, n_evaluated=8)
 TOY = {
@@ -60,3 +67,30 @@ def test_toy_run_gives_a_record_that_can_be_read_again(tmp_path):
 def test_impossible_settings_are_refused(settings, words):
     with pytest.raises(BadInputError, match=words):
         induction_emergence.run(seeds=[0], **settings)
+
+
+@pytest.fixture(scope="module")
+def detected():
+    """What the detectors say about the two-layer model that was trained on repeated tokens."""
+    return run(load_model(TRAINED), ["previous_token", "induction"], half_length=24, progress=False)
+
+
+def test_detectors_call_the_induction_heads_of_the_trained_model(detected):
+    called = detected["induction"].run.called()
+    assert called
+    assert {head.layer for head in called} == {1}
+    assert all(detected["induction"].run.score(head) > 0.9 for head in called)
+
+
+def test_detectors_call_its_previous_token_head(detected):
+    assert detected["previous_token"].run.called() == [HeadName(0, 0)]
+
+
+def test_trained_model_continues_what_is_repeated():
+    task = RepeatedTokens()
+    sequences = task.evaluated()
+    with torch.no_grad():
+        said = load_model(TRAINED).module(sequences.tokens).logits[:, :-1].argmax(-1)
+    is_right = said == sequences.tokens[:, 1:]
+    assert is_right[sequences.is_known].double().mean() > 0.99
+    assert is_right[~sequences.is_known].double().mean() < 0.1

@@ -1,8 +1,9 @@
 """When do a previous-token head and an induction head form in a two-layer model, and what happens to the loss?
 
-An attention-only model learns random blocks of tokens that are repeated, each sequence with a period of its own. Noted
-over training are previous-token and induction scores, K-composition of the heads that are best in the end, and the loss
-on tokens that an earlier occurrence gives away. Afterwards the detectors of the catalogue read the finished model.
+An attention-only model of two layers, or of one as a control, learns random blocks of tokens that are repeated, each
+sequence with a period of its own. Noted over training are previous-token and induction scores, K-composition of the
+heads that are best in the end, and the loss on tokens that an earlier occurrence gives away. Afterwards the detectors of
+the catalogue read the finished model.
 
 Source: elhage-2021-framework for the two heads and K-composition, olsson-2022-induction for the phase change, which it
 finds in language models; the task, the model and the training are ours.
@@ -10,17 +11,17 @@ finds in language models; the task, the model and the training are ours.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from catalog.experiments import Curve, Figure, Metric, Series, Table
 from catalog.ids import HeadName
 from probes import load_model
 from probes.circuits.composition import composition
-from probes.experiments._emergence import first_above, first_below
+from probes.errors import BadInputError
+from probes.experiments._induction_emergence.summary import DETECTORS, summary
 from probes.experiments.base import Facts, Plan, Summary, TrainedExperiment
 from probes.experiments.settings import Settings
 from probes.inputs import positions_after_occurrences
@@ -29,13 +30,6 @@ from probes.tiny.tasks.repeated_tokens import RepeatedSequences, RepeatedTokens
 from probes.tiny.training import Metrics, Trained, Training
 from probes.tiny.transformer import TinyConfig, TinyForCausalLM
 
-THERE = 0.5
-"""Share of its final score from which a head counts as formed."""
-
-EARLY, LATE = 0.9, 0.1
-"""Shares of its fall that the loss has left where the phase change begins and ends."""
-
-DETECTORS = ("previous_token", "induction")
 HALF_LENGTH = 24
 """Tokens that the detectors' input repeats; twice as many and no more fit into the model."""
 
@@ -46,7 +40,8 @@ DECIMALS = 4
 class InductionSettings(Settings):
     """Size of the problem and of the model."""
 
-    n_heads: Annotated[int, "Heads of each of the two layers."] = 4
+    n_layers: Annotated[int, "Layers, 1 or 2; one layer is the control that cannot compose heads."] = 2
+    n_heads: Annotated[int, "Heads of a layer."] = 4
     d_model: Annotated[int, "Width of the residual stream."] = 64
     d_vocab: Annotated[int, "Number of tokens."] = 64
     length: Annotated[int, "Tokens of a sequence."] = 64
@@ -65,6 +60,8 @@ class InductionSettings(Settings):
         Raises:
             BadInputError: names the setting.
         """
+        if self.n_layers not in {1, 2}:
+            raise BadInputError(f"n_layers is {self.n_layers}; the question is about 1 or 2 layers")
         _ = self.task, self.training, self.config
 
     @property
@@ -91,7 +88,7 @@ class InductionSettings(Settings):
         return TinyConfig(
             vocab_size=self.d_vocab,
             hidden_size=self.d_model,
-            num_hidden_layers=2,
+            num_hidden_layers=self.n_layers,
             num_attention_heads=self.n_heads,
             max_position_embeddings=self.length,
             positions="learned",
@@ -147,7 +144,9 @@ def _places(scores: Tensor) -> list[list[int]]:
 
 def _k_composition(model: TinyForCausalLM) -> Metrics:
     """K-composition of every head of the second layer with every head of the first, and its baseline."""
-    found = composition(load_model(model, name="Two layers"), "K")
+    if model.config.num_hidden_layers < 2:
+        return {}
+    found = composition(load_model(model, name="Small model"), "K")
     heads = range(model.config.num_attention_heads)
     pairs = [(HeadName(0, writer), HeadName(1, reader)) for writer in heads for reader in heads]
     return {"k baseline": found.baseline} | {f"k {one} {other}": found.score(one, other) for one, other in pairs}
@@ -168,7 +167,8 @@ class InductionEmergence(TrainedExperiment):
         "100 steps of warm-up, batches of 32.",
         "K-composition is that of the heads which are the best previous-token head and the best induction head in the "
         "end, with LayerNorm folded in.",
-        "The phase change lasts from where the loss on known tokens has 90 % of its fall left to where it has 10 %.",
+        "The phase change lasts from where the loss on known tokens has 90 % of its fall left to where it has 10 %; a "
+        "head has formed where its score is half of what it is in the end.",
     )
     settings = InductionSettings
 
@@ -180,19 +180,14 @@ class InductionEmergence(TrainedExperiment):
     def measure(self, settings: InductionSettings, trained: Trained) -> Facts:
         """Curves of the training, and what the detectors say about the finished model."""
         last = trained.history[-1].metrics
-        best = {kind: _best(last, kind, layer) for layer, kind in enumerate(("prev", "induction"))}
+        best = {"prev": _best(last, "prev", 0), "induction": _best(last, "induction", settings.n_layers - 1)}
         pair = f"k {best['prev']} {best['induction']}"
-        names = {
-            "known_loss": "known_loss",
-            "unknown_loss": "unknown_loss",
-            "prev": f"prev {best['prev']}",
-            "induction": f"induction {best['induction']}",
-            "k_composition": pair,
-            "k_baseline": "k baseline",
-        }
+        names = {"known_loss": "known_loss", "unknown_loss": "unknown_loss"}
+        names |= {kind: f"{kind} {head}" for kind, head in best.items()}
+        names |= {"k_composition": pair, "k_baseline": "k baseline"} if pair in last else {}
         others = [value for name, value in last.items() if name.startswith("k L") and name != pair]
         detected = detect(
-            load_model(trained.model, name="Two layers"),
+            load_model(trained.model, name="Small model"),
             list(DETECTORS),
             half_length=min(HALF_LENGTH, settings.length // 2),
             progress=False,
@@ -202,144 +197,19 @@ class InductionEmergence(TrainedExperiment):
             "steps": [evaluation.step for evaluation in trained.history],
             "curves": {name: [round(value, DECIMALS) for value in trained.curve(of)] for name, of in names.items()},
             "best": {kind: str(name) for kind, name in best.items()},
-            "k_rank": 1 + sum(value > last[pair] for value in others),
+            "k_rank": 1 + sum(value > last[pair] for value in others) if others else None,
             "called": {name: [str(head) for head in detected[name].run.called()] for name in DETECTORS},
         }
 
     def summarise(self, settings: InductionSettings, facts: Sequence[Facts]) -> Summary:
         """Scores, losses and the steps of the phase change."""
-        return Summary(
-            _metrics(facts),
-            {"phase_change": _phase_change(facts[0]), "losses": _losses(facts)},
-            {"heads": _heads(facts)},
-            {
-                "phase_change": Figure(
-                    kind="curves",
-                    source="phase_change",
-                    title=f"Phase change, seed {facts[0]['seed']}",
-                    caption="Previous-token and induction scores, K-composition of the two heads, and the loss on "
-                    "tokens that an earlier occurrence gives away, over training.",
-                ),
-                "losses": Figure(
-                    kind="curves",
-                    source="losses",
-                    title="Loss on known tokens",
-                    caption="Loss on tokens that an earlier occurrence gives away, every seed.",
-                ),
-            },
-        )
+        return summary(facts)
 
 
 def _best(metrics: Metrics, kind: str, layer: int) -> HeadName:
     """The head of a layer with the highest score of a kind."""
     scores = {name: value for name, value in metrics.items() if name.startswith(f"{kind} L{layer}")}
     return HeadName.parse(max(scores, key=lambda name: scores[name]).removeprefix(f"{kind} "))
-
-
-def _change(one: Facts) -> tuple[int, int]:
-    """Steps at which the loss on known tokens begins and ends its fall."""
-    curve = one["curves"]["known_loss"]
-    low, high = min(curve), curve[0]
-    levels = (low + share * (high - low) for share in (EARLY, LATE))
-    begin, end = (first_below(one["steps"], curve, level) for level in levels)
-    assert begin is not None
-    assert end is not None
-    return begin, end
-
-
-def _forms(one: Facts, kind: str) -> int:
-    """Step at which a score first reaches so much of its final value."""
-    curve = one["curves"][kind]
-    step = first_above(one["steps"], curve, THERE * curve[-1])
-    assert step is not None, "the last evaluation is above its own half"
-    return step
-
-
-def _metrics(facts: Sequence[Facts]) -> dict[str, Metric]:
-    descriptions = {
-        "known_loss": ("Loss on tokens that an earlier occurrence gives away", "nats"),
-        "unknown_loss": ("Loss on all other tokens", "nats"),
-        "prev": ("Previous-token score of the best head of the first layer", None),
-        "induction": ("Induction score of the best head of the second layer", None),
-        "k_composition": ("K-composition of these two heads", None),
-        "k_baseline": ("K-composition of random circuits of the same shapes", None),
-    }
-    found = {
-        name: Metric.over_seeds(f"{words} at the end", [one["curves"][name][-1] for one in facts], unit)
-        for name, (words, unit) in descriptions.items()
-    }
-    changes = [_change(one) for one in facts]
-    found["change_begins"] = Metric.over_seeds(
-        "Step at which the loss begins to fall", [a for a, _ in changes], "steps"
-    )
-    found["change_ends"] = Metric.over_seeds("Step at which it has fallen", [b for _, b in changes], "steps")
-    for kind in ("prev", "induction"):
-        words = f"Step at which the {kind} score has half its final value"
-        found[f"{kind}_forms"] = Metric.over_seeds(words, [_forms(one, kind) for one in facts], "steps")
-    found["is_called"] = Metric.over_seeds(
-        "Whether the detectors call the best previous-token and the best induction head",
-        [float(_is_called(one)) for one in facts],
-    )
-    return found
-
-
-def _is_called(one: Facts) -> bool:
-    called = one["called"]
-    return one["best"]["prev"] in called["previous_token"] and one["best"]["induction"] in called["induction"]
-
-
-def _phase_change(one: Facts) -> Series:
-    guessing = one["curves"]["known_loss"][0]
-    curves: dict[str, list[Any]] = {
-        "previous-token score": one["curves"]["prev"],
-        "induction score": one["curves"]["induction"],
-        "K-composition": one["curves"]["k_composition"],
-        "K-composition of random circuits": one["curves"]["k_baseline"],
-        "loss on known tokens, share of its start": [
-            round(loss / guessing, DECIMALS) for loss in one["curves"]["known_loss"]
-        ],
-    }
-    return Series(
-        description=f"Heads {one['best']['prev']} and {one['best']['induction']} of seed {one['seed']} over training.",
-        x_name="step",
-        y_name="attention, composition, share of the loss",
-        curves=[Curve(name=name, x=one["steps"], y=values) for name, values in curves.items()],
-    )
-
-
-def _losses(facts: Sequence[Facts]) -> Series:
-    return Series(
-        description="Loss on tokens that an earlier occurrence gives away.",
-        x_name="step",
-        y_name="loss in nats",
-        curves=[
-            Curve(name="known tokens", seed=one["seed"], x=one["steps"], y=one["curves"]["known_loss"]) for one in facts
-        ],
-    )
-
-
-def _heads(facts: Sequence[Facts]) -> Table:
-    return Table(
-        description="Best heads of every seed in the end, the rank of their K-composition among all pairs, and what "
-        "the detectors call.",
-        columns=[
-            "seed",
-            "previous-token head",
-            "induction head",
-            "rank of K",
-            *(f"called {name}" for name in DETECTORS),
-        ],
-        rows=[
-            [
-                one["seed"],
-                one["best"]["prev"],
-                one["best"]["induction"],
-                one["k_rank"],
-                *(", ".join(one["called"][name]) or None for name in DETECTORS),
-            ]
-            for one in facts
-        ],
-    )
 
 
 EXPERIMENT = InductionEmergence()

@@ -80,7 +80,7 @@ def _metrics(outcomes: Outcomes) -> dict[str, Metric]:
     metrics["is_solved_early"] = Metric.over_seeds(f"Whether it did within {BUDGET:,} steps", solved)
     slips = [_slip(outcomes, one) for one in facts if one["is_solved"]]
     if slips and outcomes.task.depth > 1:
-        what = "Most steps by which something came before what should come earlier, in any seed that was solved"
+        what = "Most steps by which something came too early for its order in a solved seed; never counts as the limit"
         metrics["order_slip"] = Metric(description=what, unit="steps", mean=max(slips))
     return metrics | (_ablation_metrics(outcomes) if outcomes.is_of_the_circuit else {})
 

@@ -59,10 +59,22 @@ def test_toy_run_gives_a_record_that_can_be_read_again(tmp_path):
     assert report.run.tables["heads"].column("seed") == [0, 1]
 
 
+def test_one_layer_has_no_composition(tmp_path):
+    place = Place(device="cpu", work=tmp_path / "work")
+    report = induction_emergence.run(seeds=[0], place=place, **TOY | {"n_layers": 1})
+    assert not {"k_composition", "k_baseline"} & set(report.run.metrics)
+    assert report.run.tables["heads"].rows[0][3] is None
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({"longest_period": 80}, "d_vocab is 64"), ({"length": 20}, "length is 20"), ({"n_heads": 7}, "do not divide")],
-    ids=["period beyond the vocabulary", "nothing repeated", "heads"],
+    [
+        ({"longest_period": 80}, "d_vocab is 64"),
+        ({"length": 20}, "length is 20"),
+        ({"n_heads": 7}, "do not divide"),
+        ({"n_layers": 3}, "about 1 or 2 layers"),
+    ],
+    ids=["period beyond the vocabulary", "nothing repeated", "heads", "layers"],
 )
 def test_impossible_settings_are_refused(settings, words):
     with pytest.raises(BadInputError, match=words):

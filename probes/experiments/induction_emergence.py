@@ -2,7 +2,7 @@
 
 An attention-only model of two layers, or of one as a control, learns random blocks of tokens that are repeated, each
 sequence with a period of its own. Noted over training are previous-token and induction scores, K-composition of the
-heads that are best in the end, and the loss on tokens that an earlier occurrence gives away. Afterwards the detectors of
+heads that are best in the end, and the loss on tokens that an earlier occurrence gives away. Afterwards detectors of
 the catalogue read the finished model.
 
 Source: elhage-2021-framework for the two heads and K-composition, olsson-2022-induction for the phase change, which it

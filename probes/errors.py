@@ -164,6 +164,15 @@ class InterruptedSweepError(ProbeError):
         super().__init__(f"interrupted; what is finished is kept in {folder}, run the same command again to go on")
 
 
+class InterruptedExperimentError(ProbeError):
+    """Ctrl-C in the middle of an experiment."""
+
+    exit_code = 130
+
+    def __init__(self) -> None:
+        super().__init__("interrupted; finished seeds and checkpoints are kept, run the same command again to go on")
+
+
 class RunNotSavedError(ProbeError, OSError):
     """A finished run could not be written."""
 

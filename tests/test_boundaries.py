@@ -51,7 +51,8 @@ ORDER = [
     {"scores", "finished"},
     {"session"},
     {"service"},
-    {"claimed_effects", "sweep"},
+    {"claimed_effects", "workers"},
+    {"sweep"},
     {"experiments"},
     {"cli", "pages"},
 ]

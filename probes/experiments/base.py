@@ -9,6 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -139,25 +140,15 @@ class Experiment(ABC):
 
     def run_with(self, settings: Settings, seeds: Sequence[int], place: Place) -> Report:
         """Run the experiment with settings that are ready; see run."""
-        if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
-            raise BadInputError(f"seeds {list(seeds)}: give at least one, each once, none below 0")
-        device = choose_device(place.device, GPUS)
+        self.finish(settings, seeds, place)
         work = work_folder(self.name, settings, place.work)
-        kept = KeptFacts(work, self.code_sha256(), measure_again=place.again)
-        missing = [seed for seed in seeds if kept.find(seed) is None]
-        start = time.perf_counter()
-        for seed, facts in self.facts(settings, missing, place, work) if missing else ():
-            kept.add(seed, facts, time.perf_counter() - start)
-            start = time.perf_counter()
-        found = [kept.find(seed, is_new=True) for seed in seeds]
-        finished = [facts for facts in found if facts is not None]
-        assert len(finished) == len(seeds), "facts yields one pair for every seed"
-        summary = self.summarise(settings, [facts["facts"] for facts in finished])
+        finished = [KeptFacts(work, self.code_sha256()).read(seed) for seed in seeds]
+        summary = self.summarise(settings, [kept["facts"] for kept in finished])
         made = provenance(
             "experiments.base",
             f"experiments.{self.name}",
-            seconds=sum(facts["seconds"] for facts in finished),
-            device=str(device),
+            seconds=sum(kept["seconds"] for kept in finished),
+            device=str(choose_device(place.device, GPUS)),
             dtype="float32",
             attention="eager",
         )
@@ -174,9 +165,43 @@ class Experiment(ABC):
         )
         return Report(run, work)
 
+    def finish(self, settings: Settings, seeds: Sequence[int], place: Place) -> list[int]:
+        """Find out and keep the facts of all seeds that are not finished.
+
+        Args:
+            settings: Of the experiment.
+            seeds: The seeds.
+            place: Where and how to compute.
+
+        Returns:
+            Seeds that were not finished before.
+
+        Raises:
+            BadInputError: seeds that are impossible, or a device that is missing.
+            DivergedError: the loss of a training stopped being a number; the seeds before it are kept.
+            TooManySeedsError: the seeds do not fit into memory together.
+        """
+        if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
+            raise BadInputError(f"seeds {list(seeds)}: give at least one, each once, none below 0")
+        choose_device(place.device, GPUS)
+        work = work_folder(self.name, settings, place.work)
+        kept = KeptFacts(work, self.code_sha256())
+        missing = [seed for seed in seeds if place.again or kept.find(seed) is None]
+        start = time.perf_counter()
+        for seed, facts in self.facts(settings, missing, place, work) if missing else ():
+            kept.add(seed, facts, time.perf_counter() - start)
+            start = time.perf_counter()
+        return missing
+
     def code_sha256(self) -> str:
         """Hash of the source files that decide what comes out."""
-        return code_sha256("experiments.base", f"experiments.{self.name}")
+        return _code_sha256(self.name)
+
+
+@cache
+def _code_sha256(name: str) -> str:
+    """Read once: a process goes on with the code that it started with."""
+    return code_sha256("experiments.base", f"experiments.{name}")
 
 
 class TrainedExperiment(Experiment):
@@ -230,29 +255,32 @@ def _trainings(plan: Plan, seeds: Sequence[int], place: Place, work: Path) -> It
 
 
 class KeptFacts:
-    """Facts of finished seeds in a folder."""
+    """Facts of finished seeds in a folder, with the time that each took."""
 
-    def __init__(self, folder: Path, code: str, *, measure_again: bool) -> None:
-        self._folder, self._code, self._measure_again = folder, code, measure_again
+    def __init__(self, folder: Path, code: str) -> None:
+        self._folder, self._code = folder, code
 
-    def find(self, seed: int, *, is_new: bool = False) -> dict[str, Any] | None:
-        """Facts of a seed that were found out by the same code.
+    def find(self, seed: int) -> dict[str, Any] | None:
+        """What is kept of a seed, if the same code found it out.
 
         Args:
             seed: The seed.
-            is_new: Whether they were just written, so that they count in any case.
 
         Returns:
-            The facts with the time that they took; None if they are not there.
+            "facts" and "seconds"; None if they are not there.
         """
         path = self._path(seed)
-        if not path.is_file() or (self._measure_again and not is_new):
-            return None
         try:
-            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         except ValueError:
             return None
         return found if found.get("code_sha256") == self._code else None
+
+    def read(self, seed: int) -> dict[str, Any]:
+        """What is kept of a seed that is finished; see find."""
+        found = self.find(seed)
+        assert found is not None, f"facts() gave none for seed {seed}"
+        return found
 
     def add(self, seed: int, facts: Facts, seconds: float) -> None:
         """Keep what a seed gave.

@@ -7,15 +7,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, get_type_hints
+from typing import Any, ClassVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 from catalog.errors import unknown_name_message
 from catalog.experiments import Setting
 from probes.errors import BadInputError
-
-Chosen = TypeVar("Chosen", bound="Settings")
 
 
 class Settings:
@@ -25,11 +23,11 @@ class Settings:
     """Grows whenever a setting changes its name or its meaning."""
 
     @classmethod
-    def make(cls: type[Chosen], chosen: Mapping[str, Any]) -> Chosen:
+    def make(cls, chosen: Mapping[str, Any]) -> "Settings":
         """Settings with some of their values chosen.
 
         Args:
-            chosen: Values by name, or words for them such as "8" and "true".
+            chosen: Values by name, or words for them such as "8" and "true"; a count may lack its "n_".
 
         Returns:
             The settings.
@@ -38,10 +36,12 @@ class Settings:
             BadInputError: an unknown name, a value that does not fit, or settings that contradict each other.
         """
         types = cls.types()
-        for name in chosen:
+        values = {}
+        for given, value in chosen.items():
+            name = given if given in types else f"n_{given}"
             if name not in types:
-                raise BadInputError(unknown_name_message("setting", name, types))
-        values = {name: _value(name, types[name], value) for name, value in chosen.items()}
+                raise BadInputError(unknown_name_message("setting", given, types))
+            values[name] = _value(name, types[name], value)
         return cls(**values)
 
     @classmethod
@@ -56,7 +56,7 @@ class Settings:
         return {name: " ".join(kind.__metadata__) for name, kind in cls.types().items()}
 
     @classmethod
-    def read(cls: type[Chosen], path: Path, experiment: str) -> Chosen:
+    def read(cls, path: Path, experiment: str) -> "Settings":
         """Settings out of a file.
 
         Args:

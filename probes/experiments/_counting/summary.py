@@ -234,7 +234,7 @@ def _watched_name(name: str) -> str:
 
 def _tables(facts: Sequence[Facts]) -> dict[str, Table]:
     n_heads, example = len(facts[0]["heads"]), facts[0]["example"]
-    places = [f"{place} {token}" for place, token in enumerate(example["tokens"])]
+    places = [f"{token} at {place}" for place, token in enumerate(example["tokens"])]
     return {
         "heads": Table(
             description="Every head of every seed.",

@@ -1,7 +1,8 @@
 """What trainings on chains of facts come to: metrics, curves, tables, pictures and bars."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from catalog.experiments import Curve, Figure, Metric, Series, Table
@@ -9,7 +10,7 @@ from catalog.ids import HeadName
 from probes.experiments._emergence import first_above, slip
 from probes.experiments._retrieval_chain.bars import ABLATIONS, bars
 from probes.experiments.base import Facts, Summary
-from probes.tiny.reachability import causal_bound, published_bound, unmasked_bound
+from probes.tiny.reachability import layers_to_answer, published_bound
 from probes.tiny.tasks.retrieval_chain import RetrievalChains
 
 THRESHOLDS = (0.3, 0.5)
@@ -163,9 +164,9 @@ def _series(outcomes: Outcomes) -> dict[str, Series]:
 
 def _layers() -> Series:
     depths = range(1, DEEPEST + 1)
-    bounds = {
-        "causal, definitions first": causal_bound,
-        "without a mask": unmasked_bound,
+    bounds: dict[str, Callable[[int], float]] = {
+        "causal, definitions first": partial(layers_to_answer, is_causal=True),
+        "without a mask": partial(layers_to_answer, is_causal=False),
         "the paper's log3(2D)": published_bound,
     }
     return Series(

@@ -57,6 +57,7 @@ def test_toy_run_gives_a_record_that_can_be_read_again(tmp_path):
     assert {"known_loss", "prev", "induction", "k_composition"} <= set(report.run.metrics)
     assert [len(curve.x) for curve in report.run.series["phase_change"].curves] == [3] * 5
     assert report.run.tables["heads"].column("seed") == [0, 1]
+    assert all("<svg" in report.plot(name).svg for name in report.run.figures)
 
 
 def test_one_layer_has_no_composition(tmp_path):

@@ -164,6 +164,7 @@ def test_toy_run_gives_a_record_that_can_be_read_again(settings, accuracies, tmp
     assert [name for name in report.run.metrics if name.startswith("acc_") and "without" not in name] == accuracies
     assert report.run.metrics["n_steps"].by_seed == [4, 4]
     assert len(report.table("heads")) == 2 * 2 * settings["n_layers"]
+    assert all("<svg" in report.plot(name).svg for name in report.run.figures)
     assert [curve.seed for curve in report.run.series["accuracy"].curves[:: len(accuracies)]] == [0, 1]
 
 

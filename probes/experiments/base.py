@@ -94,6 +94,9 @@ class Experiment(ABC):
 
     settings: ClassVar[type[Settings]]
 
+    attention: ClassVar[str] = "eager"
+    """Attention implementation, for the record."""
+
     @abstractmethod
     def facts(self, settings: Any, seeds: Sequence[int], place: Place, work: Path) -> Iterable[tuple[int, Facts]]:
         """What the seeds give, one after the other.
@@ -150,7 +153,7 @@ class Experiment(ABC):
             seconds=sum(kept["seconds"] for kept in finished),
             device=str(choose_device(place.device, GPUS)),
             dtype="float32",
-            attention="eager",
+            attention=self.attention,
         )
         run = ExperimentRun(
             experiment=self.name,

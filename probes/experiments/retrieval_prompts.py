@@ -72,6 +72,7 @@ class RetrievalPrompts(Experiment):
         "trades and all wording are ours.",
     )
     settings = PromptSettings
+    attention = "as the model's configuration has it"
 
     def facts(
         self, settings: PromptSettings, seeds: Sequence[int], place: Place, work: Path

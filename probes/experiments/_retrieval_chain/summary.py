@@ -136,6 +136,17 @@ def _step_of(one: Facts, event: str, threshold: float) -> int | None:
     return first_above(one["steps"], one["curves"][event], wanted)
 
 
+def _emergence_rows(one: Facts, events: Sequence[str]) -> list[list[int | float | str | None]]:
+    """For each event of a seed and each threshold its step and how many events came before it."""
+    rows: list[list[int | float | str | None]] = [[one["seed"], event] for event in events]
+    for threshold in THRESHOLDS:
+        steps = [_step_of(one, event, threshold) for event in events]
+        for row, step in zip(rows, steps, strict=True):
+            earlier = None if step is None else sum(other is not None and other < step for other in steps)
+            row += [step, earlier]
+    return rows
+
+
 def _series(outcomes: Outcomes) -> dict[str, Series]:
     shown = outcomes.shown
     events = [name for name in shown["curves"] if name.startswith(("acc_", "prev", "jump", "q")) and name != "qkey"]
@@ -205,13 +216,10 @@ def _tables(outcomes: Outcomes) -> dict[str, Table]:
             ],
         ),
         "emergence": Table(
-            description="Step of the evaluation at which each thing was first there; empty if it never was.",
-            columns=["seed", "event", *(f"step at {threshold}" for threshold in THRESHOLDS)],
-            rows=[
-                [one["seed"], event, *(_step_of(one, event, threshold) for threshold in THRESHOLDS)]
-                for one in outcomes.facts
-                for event in events
-            ],
+            description="Step of the evaluation at which each thing was first there, empty if it never was, and how "
+            "many came before it.",
+            columns=["seed", "event", *(f"{word} at {level}" for level in THRESHOLDS for word in ("step", "earlier"))],
+            rows=[row for one in outcomes.facts for row in _emergence_rows(one, events)],
         ),
         "circuit": Table(
             description=f"Mean attention among the positions of the queried chain, seed {shown['seed']}.",

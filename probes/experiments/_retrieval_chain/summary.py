@@ -170,7 +170,23 @@ def _series(outcomes: Outcomes) -> dict[str, Series]:
             curves=accuracy,
         ),
         "layers": _layers(),
-    }
+    } | ({"by_links": _by_links(outcomes)} if len(outcomes.accuracies) > 1 else {})
+
+
+def _by_links(outcomes: Outcomes) -> Series:
+    n_links = [int(name.removeprefix("acc_")) for name in outcomes.accuracies]
+    ends = [[one["curves"][name][-1] for name in outcomes.accuracies] for one in outcomes.facts]
+    curves = [
+        Curve(name="accuracy", seed=one["seed"], x=n_links, y=end)
+        for one, end in zip(outcomes.facts, ends, strict=True)
+    ]
+    guessing = Curve(name="guessing among the ends", x=n_links, y=[1 / outcomes.task.n_chains] * len(n_links))
+    return Series(
+        description="Accuracy of every seed at the end, by number of links.",
+        x_name="links to follow",
+        y_name="accuracy",
+        curves=[*curves, guessing],
+    )
 
 
 def _layers() -> Series:
@@ -256,7 +272,13 @@ def _pairs(names: Sequence[str], places: Sequence[str], attention: Sequence[Sequ
 
 def _figures(outcomes: Outcomes) -> dict[str, Figure]:
     seed, depth = outcomes.shown["seed"], outcomes.task.depth
-    return {
+    by_links = Figure(
+        kind="curves",
+        source="by_links",
+        title=f"Accuracy by links, D = {depth}, {outcomes.n_layers} layers",
+        caption="Accuracy of every seed at the end by the number of links to follow, and guessing.",
+    )
+    return ({"by_links": by_links} if len(outcomes.accuracies) > 1 else {}) | {
         "emergence": Figure(
             kind="curves",
             source="emergence",

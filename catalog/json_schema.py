@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from catalog.effects import EffectRun
+from catalog.experiments import ExperimentRun
 from catalog.models import HeadType, LeftOut, Paper
 from catalog.releases import Released, Tombstone
 from catalog.runs import ProbeRun
@@ -21,6 +22,7 @@ CONTENTS: dict[str, Any] = {
     "released": list[Released],
     "run": ProbeRun,
     "effect": EffectRun,
+    "experiment": ExperimentRun,
 }
 """What each kind of data file holds."""
 

@@ -16,6 +16,7 @@ from catalog.documents import Document, read_document, validate_entries
 from catalog.duplicates import similar_titles
 from catalog.effects import EffectRun, read_effects
 from catalog.errors import InvalidDataError, Problem, UnknownIdError
+from catalog.experiments import ExperimentRun, read_experiments
 from catalog.files import data_folder
 from catalog.models import HeadType, LeftOut, Paper, Stage
 from catalog.record_files import AnyRecord
@@ -32,6 +33,7 @@ class Registry:
     runs: list[ProbeRun] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     effects: list[EffectRun] = field(default_factory=list)
+    experiments: list[ExperimentRun] = field(default_factory=list)
 
     @classmethod
     def load(cls, folder: Path | None = None) -> Self:
@@ -83,10 +85,11 @@ class Registry:
         problems += check_documents(files["papers"], files["head_types"], files["left_out"])
         runs = _read_or_report(read_runs, folder / "runs", problems)
         effects = _read_or_report(read_effects, folder / "effects", problems)
+        experiments = _read_or_report(read_experiments, folder / "experiments", problems)
         problems += check_runs(runs, folder / "runs", files["head_types"])
         if documents is not None:
             documents |= files
-        return cls(papers, head_types, runs, left_out, effects), problems
+        return cls(papers, head_types, runs, left_out, effects, experiments), problems
 
     def paper(self, paper_id: str) -> Paper:
         """Paper with this id or arXiv id.
@@ -157,6 +160,17 @@ class Registry:
             The runs.
         """
         return [run for run in self.runs if run.head_type == head_type_id]
+
+    def experiments_on(self, paper_id: str) -> list[ExperimentRun]:
+        """Records of experiments that rebuild a paper.
+
+        Args:
+            paper_id: Id of the paper.
+
+        Returns:
+            The records, in order of experiment and settings.
+        """
+        return [run for run in self.experiments if run.paper == paper_id]
 
     def runs_of(self, model_slug: str) -> list[ProbeRun]:
         """Runs on one model, in order of probe.

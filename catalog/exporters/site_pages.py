@@ -18,11 +18,12 @@ from catalog import exporters
 from catalog.claims import Check, Verdict, detectors_for, ledger, overall
 from catalog.effects import EffectRun
 from catalog.errors import SiteBuildError
+from catalog.experiment_claims import claimed_range
 from catalog.exporters import bibtex
 from catalog.files import project_folder, write_text
 from catalog.head_map import draw_head_map, number
 from catalog.ids import HeadName
-from catalog.models import BaseClaim, EffectClaim, HeadsClaim, Paper, ShareClaim, UntestableClaim
+from catalog.models import BaseClaim, EffectClaim, ExperimentClaim, HeadsClaim, Paper, ShareClaim, UntestableClaim
 from catalog.registry import Registry
 from catalog.related import related
 from catalog.runs import MeasuredModel, ProbeRun
@@ -354,6 +355,8 @@ def _claim_form(claim: BaseClaim) -> str:
             size = "" if claim.at_least is None else f" by at least {claim.at_least:g} {claim.unit}"
             model = claim.model or "any model"
             return f"ablated in {model}: {claim.metric} {claim.direction}{size}, against random heads"
+        case ExperimentClaim():
+            return f"experiment {claim.experiment}, {claimed_range(claim)}. {_sentence(claim.reading)}"
         case UntestableClaim():
             return f"no probe can check this. {_sentence(claim.reason)}"
         case _:

@@ -16,7 +16,8 @@ import torch
 
 from probes.errors import BadInputError
 from probes.experiments._retrieval_chain.heads import ChainMeasure, ablated_accuracies, head_names
-from probes.experiments._retrieval_chain.summary import Outcomes, summary
+from probes.experiments._retrieval_chain.outcomes import Outcomes
+from probes.experiments._retrieval_chain.summary import summary
 from probes.experiments.base import Facts, Plan, Summary, TrainedExperiment
 from probes.experiments.settings import Settings
 from probes.tiny.tasks.retrieval_chain import RetrievalChains, Targets

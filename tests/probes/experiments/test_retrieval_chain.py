@@ -159,13 +159,13 @@ def test_ablation_puts_the_mean_in_place_of_what_a_head_writes():
 )
 def test_toy_run_gives_a_record_that_can_be_read_again(settings, accuracies, tmp_path):
     place = Place(device="cpu", work=tmp_path / "work")
-    report = retrieval_chain.run(seeds=range(2), place=place, **TOY | settings)
+    report = retrieval_chain.run(seeds=[3], place=place, **TOY | settings)
     assert read_experiment(report.save(tmp_path / "records")) == report.run
     assert [name for name in report.run.metrics if name.startswith("acc_") and "without" not in name] == accuracies
-    assert report.run.metrics["n_steps"].by_seed == [4, 4]
-    assert len(report.table("heads")) == 2 * 2 * settings["n_layers"]
+    assert report.run.metrics["n_steps"].by_seed == [4]
+    assert len(report.table("heads")) == 2 * settings["n_layers"]
     assert all("<svg" in report.plot(name).svg for name in report.run.figures)
-    assert [curve.seed for curve in report.run.series["accuracy"].curves[:: len(accuracies)]] == [0, 1]
+    assert [curve.seed for curve in report.run.series["accuracy"].curves] == [3] * len(accuracies)
 
 
 def test_bars_speak_of_the_cells_that_they_were_set_for():

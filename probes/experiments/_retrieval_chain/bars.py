@@ -17,7 +17,7 @@ GUESS_MARGIN = 0.08
 """How far from the guess level an accuracy may lie that is called guessing."""
 
 ABLATIONS = {
-    "acc_3_without_far_reader": "Accuracy on 3 links without the last-layer head that reads the second value",
+    "acc_3_without_far_reader": "Accuracy on 3 links without the last-layer head that costs it most",
     "others_without_far_reader": "The lower of the accuracies on 1 and 2 links without that head",
     "acc_2_without_near_reader": "Accuracy on 2 links without the other last-layer head",
     "others_without_near_reader": "The lower of the accuracies on 1 and 3 links without that head",

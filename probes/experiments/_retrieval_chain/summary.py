@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from catalog.experiments import Figure, Metric
 from catalog.ids import HeadName
 from probes.experiments._emergence import slip
-from probes.experiments._retrieval_chain.bars import ABLATIONS, bars
+from probes.experiments._retrieval_chain.bars import ABLATIONS, TIE, bars
 from probes.experiments._retrieval_chain.outcomes import THRESHOLDS, Outcomes, events_of, step_of
 from probes.experiments._retrieval_chain.series import series_of
 from probes.experiments._retrieval_chain.tables import tables_of
@@ -45,6 +45,12 @@ def _metrics(outcomes: Outcomes) -> dict[str, Metric]:
     if slips and outcomes.task.depth > 1:
         what = "Most steps by which something came too early for its order in a solved seed; never counts as the limit"
         metrics["order_slip"] = Metric(description=what, unit="steps", mean=max(slips))
+        kept = [float(steps <= TIE) for steps in slips]
+        what = f"Whether all came in order in a solved seed, swaps within {TIE} steps allowed"
+        is_whole = len(kept) == len(facts)
+        metrics["order_kept"] = (
+            Metric.over_seeds(what, kept) if is_whole else Metric(description=what, mean=sum(kept) / len(kept))
+        )
     return metrics | (_ablation_metrics(outcomes) if outcomes.is_of_the_circuit else {})
 
 
@@ -58,9 +64,9 @@ def _ablation_metrics(outcomes: Outcomes) -> dict[str, Metric]:
     values: dict[str, list[float]] = {}
     for one in outcomes.facts:
         last = [name for name in one["heads"] if HeadName.parse(name).layer == outcomes.n_layers - 1]
-        far = _best(one, "q2", last)
-        near = _best(one, "q1", [name for name in last if name != far])
         without = one["ablated"]
+        far = min(last, key=lambda name: without[name]["acc_3"])
+        near = min((name for name in last if name != far), key=lambda name: without[name]["acc_2"])
         found = {
             "acc_3_without_far_reader": without[far]["acc_3"],
             "others_without_far_reader": min(without[far]["acc_1"], without[far]["acc_2"]),

@@ -2,23 +2,26 @@
 
 A claim of form `heads` holds when the named heads lead the ranking of the model's heads under the linked detector; one
 of form `share` when the share of called heads lies in the claimed range; one of form `effect` when removing the heads
-moves the metric as claimed, beyond random heads. Where a measurement leaves both answers open, the verdict is `partly`.
+moves the metric as claimed, beyond random heads; one of form `experiment` when a small transformer that is trained for
+it gives a number in the claimed range. Where a measurement leaves both answers open, the verdict is `partly`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
-from statistics import NormalDist
 
 from catalog.effects import EffectRun
+from catalog.experiment_claims import experiment_outcome, runs_on
+from catalog.experiments import ExperimentRun
 from catalog.ids import HeadName
 from catalog.model_names import same_model
-from catalog.models import Claim, EffectClaim, HeadsClaim, Paper, ShareClaim, UntestableClaim
+from catalog.models import Claim, EffectClaim, ExperimentClaim, HeadsClaim, Paper, ShareClaim, UntestableClaim
 from catalog.rankings import area_under_curve, chance_of, rank_correlation, recall_at_n
 from catalog.registry import Registry
 from catalog.runs import MeasuredModel, ProbeRun, at
+from catalog.verdicts import STANDARD_ERRORS, Outcome, interval_verdict
+from catalog.verdicts import Verdict as Verdict
 
 GOOD_AUROC, GOOD_RECALL = 0.9, 0.5
 """From here on, together, the named heads count as found again."""
@@ -28,18 +31,6 @@ SIGNIFICANCE = 0.05
 """Highest probability of a ranking this good by chance."""
 FEWEST_RANKED = 5
 """Published scores that a rank correlation needs at least."""
-STANDARD_ERRORS = NormalDist().inv_cdf(0.975)
-"""Half the width of a 95 % interval in standard errors."""
-
-
-class Verdict(StrEnum):
-    """What the runs say about a claim."""
-
-    REPRODUCED = "reproduced"
-    PARTLY = "partly"
-    NOT_REPRODUCED = "not reproduced"
-    UNTESTED = "untested"
-    UNTESTABLE = "untestable"
 
 
 @dataclass(frozen=True)
@@ -54,15 +45,10 @@ class Check:
     model: MeasuredModel | None = None
     """The model that was measured, if one was."""
     measured_by: str | None = None
-    """The detector or effect behind the verdict."""
+    """The detector, effect or experiment behind the verdict."""
     numbers: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    verdict: Verdict
-    reason: str
-    numbers: dict[str, float] = field(default_factory=dict)
+    experiment: ExperimentRun | None = None
+    """The record of the experiment, if it was one."""
 
 
 def ledger(registry: Registry) -> list[Check]:
@@ -102,6 +88,8 @@ def _check(registry: Registry, paper: Paper, claim: Claim) -> Iterator[Check]:
             yield Check(paper, claim, Verdict.UNTESTABLE, claim.reason)
         case EffectClaim():
             yield from _check_effect(registry, paper, claim)
+        case ExperimentClaim():
+            yield from _check_experiment(registry, paper, claim)
         case HeadsClaim() | ShareClaim():
             yield from _check_scores(registry, paper, claim)
 
@@ -148,18 +136,18 @@ def is_about(claimed: str | None, model: MeasuredModel) -> bool:
     return claimed is None or any(same_model(claimed, name) for name in names)
 
 
-def _heads_outcome(claim: HeadsClaim, run: ProbeRun) -> _Outcome:
+def _heads_outcome(claim: HeadsClaim, run: ProbeRun) -> Outcome:
     scores = _scores_by_unit(claim, run)
     wanted = [HeadName.parse(head) for head in claim.heads]
     unknown = next((head for head in wanted if head not in scores), None)
     if unknown is not None:
-        return _Outcome(Verdict.UNTESTED, f"the claim names {unknown}, which the measured model does not have")
+        return Outcome(Verdict.UNTESTED, f"the claim names {unknown}, which the measured model does not have")
     named = [scores[head] for head in wanted]
     others = [score for head, score in scores.items() if head not in set(wanted)]
     if not others:
-        return _Outcome(Verdict.UNTESTED, "the claim names every head, so no ranking can bear it out")
+        return Outcome(Verdict.UNTESTED, "the claim names every head, so no ranking can bear it out")
     numbers = _ranking_numbers(claim, named, others)
-    return _Outcome(_heads_verdict(numbers), _heads_reason(claim, numbers), numbers)
+    return Outcome(_heads_verdict(numbers), _heads_reason(claim, numbers), numbers)
 
 
 def _scores_by_unit(claim: HeadsClaim, run: ProbeRun) -> dict[HeadName, float]:
@@ -208,13 +196,13 @@ def _heads_reason(claim: HeadsClaim, numbers: dict[str, float]) -> str:
     return f"{share}, {ranking}{agreement}"
 
 
-def _share_outcome(claim: ShareClaim, run: ProbeRun) -> _Outcome:
+def _share_outcome(claim: ShareClaim, run: ProbeRun) -> Outcome:
     n_heads = run.model.n_layers * (run.model.n_heads if claim.unit == "query head" else run.model.n_key_value_heads)
     low, share, high = (_n_called(claim, run, errors) / n_heads for errors in (-STANDARD_ERRORS, 0.0, STANDARD_ERRORS))
     called = f"{share:.1%} of {n_heads} {claim.unit}s are called"
     reason = f"{called} ({low:.1%} to {high:.1%} within the error of their scores)"
     numbers = {"n_heads": float(n_heads), "share": share, "low": low, "high": high}
-    return _Outcome(_interval_verdict((low, high), (claim.at_least, claim.at_most)), reason, numbers)
+    return Outcome(interval_verdict((low, high), (claim.at_least, claim.at_most)), reason, numbers)
 
 
 def _n_called(claim: ShareClaim, run: ProbeRun, errors: float) -> int:
@@ -226,13 +214,6 @@ def _n_called(claim: ShareClaim, run: ProbeRun, errors: float) -> int:
         and at(run.q_values, name) <= run.false_discovery_rate
     )
     return len({_unit_of(name, claim, run) for name in called})
-
-
-def _interval_verdict(measured: tuple[float, float], claimed: tuple[float, float]) -> Verdict:
-    if claimed[0] <= measured[0] and measured[1] <= claimed[1]:
-        return Verdict.REPRODUCED
-    is_apart = measured[1] < claimed[0] or claimed[1] < measured[0]
-    return Verdict.NOT_REPRODUCED if is_apart else Verdict.PARTLY
 
 
 def _check_effect(registry: Registry, paper: Paper, claim: EffectClaim) -> Iterator[Check]:
@@ -252,15 +233,25 @@ def _bears_on(claim: EffectClaim, run: EffectRun) -> bool:
     return same_question and is_about(claim.model, run.model)
 
 
-def _effect_outcome(claim: EffectClaim, run: EffectRun) -> _Outcome:
+def _effect_outcome(claim: EffectClaim, run: EffectRun) -> Outcome:
     if claim.unit is not None and claim.unit != run.unit:
-        return _Outcome(Verdict.UNTESTED, f"the claim counts in {claim.unit}, the run in {run.unit}")
+        return Outcome(Verdict.UNTESTED, f"the claim counts in {claim.unit}, the run in {run.unit}")
     sign = 1 if claim.direction == "rises" else -1
     interval = run.interval
     claimed_way = sorted((sign * interval.low, sign * interval.high))
-    verdict = _interval_verdict((claimed_way[0], claimed_way[1]), (claim.at_least or 0.0, float("inf")))
+    verdict = interval_verdict((claimed_way[0], claimed_way[1]), (claim.at_least or 0.0, float("inf")))
     reason = (
         f"with {len(run.heads)} heads ablated, {run.metric} changes by {run.change:+.3g} {run.unit} "
         f"({interval.low:+.3g} to {interval.high:+.3g}) against random heads"
     )
-    return _Outcome(verdict, reason, {"change": run.change, "low": interval.low, "high": interval.high})
+    return Outcome(verdict, reason, {"change": run.change, "low": interval.low, "high": interval.high})
+
+
+def _check_experiment(registry: Registry, paper: Paper, claim: ExperimentClaim) -> Iterator[Check]:
+    runs = runs_on(claim, registry.experiments)
+    for run in runs:
+        found = experiment_outcome(claim, run)
+        about = (paper, claim, found.verdict, found.reason)
+        yield Check(*about, measured_by=run.experiment, experiment=run, numbers=found.numbers)
+    if not runs:
+        yield Check(paper, claim, Verdict.UNTESTED, f"no such run of the experiment {claim.experiment} is recorded")

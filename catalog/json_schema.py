@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from catalog.effects import EffectRun
+from catalog.experiments import ExperimentRun
 from catalog.head_operations import HeadOperations
 from catalog.models import HeadType, LeftOut, Paper
 from catalog.relation_checks import RelationCheck
@@ -29,6 +30,7 @@ CONTENTS: dict[str, Any] = {
     "relation_run": RelationRun,
     "relation_check": RelationCheck,
     "head_operations": HeadOperations,
+    "experiment": ExperimentRun,
 }
 """What each kind of data file holds."""
 

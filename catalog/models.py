@@ -310,6 +310,34 @@ class EffectClaim(BaseClaim):
         return self
 
 
+class ExperimentClaim(BaseClaim):
+    """An experiment that rebuilds the paper gives a number in this range."""
+
+    form: Literal["experiment"] = Field(description="Form of the claim.")
+    head_type: HeadTypeId | None = Field(default=None, description="Type the claim is about, if it is about one.")
+    experiment: HeadTypeId = Field(description="Name of the experiment.")
+    settings: dict[str, int | float | str | bool | None] = Field(
+        default={}, description="Settings that a run must have to bear on the claim; any others are free."
+    )
+    metric: HeadTypeId = Field(description="Metric of the experiment that the claim is read as.")
+    at_least: FiniteFloat | None = Field(default=None, description="Smallest number that bears the claim out.")
+    at_most: FiniteFloat | None = Field(default=None, description="Largest number that bears the claim out.")
+    partly_at_least: FiniteFloat | None = Field(
+        default=None, description="Smallest number that bears it out in part, below at_least."
+    )
+    reading: Text = Field(description="How the sentence is read as a number, which the paper may not give.")
+
+    @model_validator(mode="after")
+    def _range_says_something(self) -> Self:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("any number would do; give at_least or at_most")
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(f"at_least {self.at_least} is above at_most {self.at_most}; swap them")
+        if self.partly_at_least is not None and (self.at_least is None or self.partly_at_least >= self.at_least):
+            raise ValueError("partly_at_least must lie below at_least")
+        return self
+
+
 class UntestableClaim(BaseClaim):
     """A claim that no probe can check, with the reason."""
 
@@ -318,7 +346,9 @@ class UntestableClaim(BaseClaim):
     reason: Text = Field(description="Why no probe can check it.")
 
 
-Claim = Annotated[HeadsClaim | ShareClaim | EffectClaim | UntestableClaim, Field(discriminator="form")]
+Claim = Annotated[
+    HeadsClaim | ShareClaim | EffectClaim | ExperimentClaim | UntestableClaim, Field(discriminator="form")
+]
 
 
 class Paper(Record):

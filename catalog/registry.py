@@ -16,6 +16,7 @@ from catalog.documents import Document, read_document, validate_entries
 from catalog.duplicates import similar_titles
 from catalog.effects import EffectRun, read_effects
 from catalog.errors import InvalidDataError, Problem, UnknownIdError
+from catalog.experiments import ExperimentRun, read_experiments
 from catalog.files import data_folder
 from catalog.models import HeadType, LeftOut, Paper, Stage
 from catalog.record_files import AnyRecord
@@ -38,6 +39,7 @@ class Registry:
     relations: dict[str, Relation] = field(default_factory=dict)
     relation_runs: list[RelationRun] = field(default_factory=list)
     relation_checks: list[RelationCheck] = field(default_factory=list)
+    experiments: list[ExperimentRun] = field(default_factory=list)
 
     @classmethod
     def load(cls, folder: Path | None = None) -> Self:
@@ -94,10 +96,12 @@ class Registry:
         effects = _read_or_report(read_effects, folder / "effects", problems)
         relation_runs = _read_or_report(read_relation_runs, folder / "relation_runs", problems)
         relation_checks = _read_or_report(read_relation_checks, folder / "relation_checks", problems)
+        experiments = _read_or_report(read_experiments, folder / "experiments", problems)
         problems += check_runs(runs, folder / "runs", files["head_types"])
         if documents is not None:
             documents |= files
-        return cls(papers, head_types, runs, left_out, effects, relations, relation_runs, relation_checks), problems
+        records = (runs, left_out, effects, relations, relation_runs, relation_checks, experiments)
+        return cls(papers, head_types, *records), problems
 
     def paper(self, paper_id: str) -> Paper:
         """Paper with this id or arXiv id.
@@ -184,6 +188,17 @@ class Registry:
             The runs.
         """
         return [run for run in self.runs if run.head_type == head_type_id]
+
+    def experiments_on(self, paper_id: str) -> list[ExperimentRun]:
+        """Records of experiments that rebuild a paper.
+
+        Args:
+            paper_id: Id of the paper.
+
+        Returns:
+            The records, in order of experiment and settings.
+        """
+        return [run for run in self.experiments if run.paper == paper_id]
 
     def runs_of(self, model_slug: str) -> list[ProbeRun]:
         """Runs on one model, in order of probe.

@@ -18,7 +18,7 @@ from probes.errors import BadInputError, InterruptedRunError, InterruptedSweepEr
 from probes.options import AllowPickle, Json, Model, ModelName, TrustRemoteCode, check_writable
 from probes.relations import commands as relation_commands
 from probes.standard import DTYPE, DTYPE_NAMES, HALF_LENGTH, N_SAMPLES, SEED
-from probes.sweep import Engine
+from probes.workers import Engine
 
 if TYPE_CHECKING:
     from probes.finished import FinishedRuns
@@ -178,8 +178,8 @@ def sweep(
     ],
     wanted: Annotated[str, typer.Option("--detectors", help='"all", or names with commas between them.')] = ALL,
     output: Annotated[Path, typer.Option(help="Folder of the sweep.")] = Path("sweep"),
-    engine: Annotated[Engine, typer.Option(help="This process, or workers of Ray.")] = Engine.HERE,
-    n_workers: Annotated[int, typer.Option("--workers", min=1, help="Models at the same time, with Ray.")] = 2,
+    engine: Annotated[Engine, typer.Option(help="This process, processes, or workers of Ray.")] = Engine.HERE,
+    n_workers: Annotated[int, typer.Option("--workers", min=1, help="Models at the same time; not with here.")] = 2,
     half_length: Annotated[int, typer.Option(help="Random tokens that are repeated.")] = HALF_LENGTH,
     n_samples: Annotated[int, typer.Option("--samples", help="Number of random samples.")] = N_SAMPLES,
     seed: Annotated[int, typer.Option(help="Seed of the random tokens and of the null.")] = SEED,

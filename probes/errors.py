@@ -38,6 +38,18 @@ class UnknownEffectError(UnknownNameError):
     kind = "effect"
 
 
+class UnknownTaskError(UnknownNameError):
+    """No task carries this name."""
+
+    kind = "task"
+
+
+class UnknownExperimentError(UnknownNameError):
+    """No experiment carries this name."""
+
+    kind = "experiment"
+
+
 class ModelNotFoundError(ProbeError, FileNotFoundError):
     """No model can be loaded under this name."""
 
@@ -120,6 +132,28 @@ class NotEnoughMemoryError(ProbeError, RuntimeError):
         super().__init__(f"one sample of {length} tokens does not fit into the memory of {device}; {way_out}")
 
 
+class TooManySeedsError(ProbeError, RuntimeError):
+    """The parameters and activations of so many models do not fit into memory together."""
+
+    def __init__(self, n_wanted: int, n_fitting: int, device: str) -> None:
+        self.n_wanted, self.n_fitting, self.device = n_wanted, n_fitting, device
+        fit = f"{n_fitting} fit" if n_fitting else "not even one fits"
+        way_out = "train fewer at a time, or a smaller batch"
+        super().__init__(f"{n_wanted} seeds do not fit into the memory of {device} together: {fit}; {way_out}")
+
+
+class DivergedError(ProbeError, ArithmeticError):
+    """The loss stopped being a number."""
+
+    def __init__(self, seed: int, step: int, last_good: int, place: str) -> None:
+        self.seed, self.step, self.last_good = seed, step, last_good
+        way_out = "lower the learning rate or lengthen the warm-up"
+        super().__init__(
+            f"seed {seed}: the loss is not a number at step {step}; the weights of step {last_good} are kept {place}; "
+            f"{way_out}"
+        )
+
+
 class InterruptedRunError(ProbeError):
     """Ctrl-C in the middle of a run."""
 
@@ -141,6 +175,15 @@ class InterruptedSweepError(ProbeError):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         super().__init__(f"interrupted; what is finished is kept in {folder}, run the same command again to go on")
+
+
+class InterruptedExperimentError(ProbeError):
+    """Ctrl-C in the middle of an experiment."""
+
+    exit_code = 130
+
+    def __init__(self) -> None:
+        super().__init__("interrupted; finished seeds and checkpoints are kept, run the same command again to go on")
 
 
 class RunNotSavedError(ProbeError, OSError):

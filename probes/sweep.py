@@ -1,4 +1,4 @@
-"""Many models under many detectors: independent tasks, here or on Ray, that are never done twice.
+"""Many models under many detectors: independent tasks, here, on processes or on Ray, that are never done twice.
 
 A task is one model with its detectors. Whatever its worker finishes is written at once to the folder of runs and to the
 journal beside them; a task that is started again, because its worker was killed or the sweep was, takes what is written
@@ -7,38 +7,24 @@ and measures the rest.
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
-from importlib.util import find_spec
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from catalog.errors import HeadAtlasError
 from catalog.files import write_text
-from probes.errors import BadInputError, MissingPackageError
+from probes.errors import BadInputError
 from probes.standard import DTYPE, HALF_LENGTH, N_SAMPLES, SEED
-
-
-class Engine(StrEnum):
-    """What does the tasks."""
-
-    HERE = "here"
-    """This process, one model after the other."""
-
-    RAY = "ray"
-    """Workers of Ray, one model a worker."""
-
+from probes.workers import Engine, check_engine, outcomes
 
 REPORT, JOURNAL = "sweep.json", "sweep.log"
 """Files in the folder of a sweep: the outcome of every model, and a line for every run as it finishes."""
 
 RUNS = "runs"
 """Folder of the runs in the folder of a sweep."""
-
-N_STARTS = 4
-"""How often a task is started before its workers are given up."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +102,7 @@ def sweep(
         models: As in `read_models`.
         settings: What is the same for all of them.
         engine: What does the tasks.
-        n_workers: Models that are measured at the same time; only with Ray.
+        n_workers: Models that are measured at the same time, on processes or Ray.
         say: Told what became of each model, in one line.
 
     Returns:
@@ -126,16 +112,16 @@ def sweep(
         MissingPackageError: Ray is asked for and not installed.
         OSError: the folder of the sweep cannot be written.
     """
-    if engine is Engine.RAY and find_spec("ray") is None:
-        raise MissingPackageError("ray", "ray")
+    check_engine(engine)
     settings.output.mkdir(parents=True, exist_ok=True)
-    outcomes: dict[str, Outcome] = {}
-    for outcome in _on_ray(models, settings, n_workers) if engine is Engine.RAY else _here(models, settings):
-        outcomes[outcome.model] = outcome
-        _write_report(settings.output / REPORT, [outcomes[model] for model in models if model in outcomes])
+    found: dict[str, Outcome] = {}
+    task = partial(measure_model, settings=settings, progress=engine is Engine.HERE)
+    for outcome in outcomes(task, models, engine=engine, n_workers=n_workers, lost=_lost):
+        found[outcome.model] = outcome
+        _write_report(settings.output / REPORT, [found[model] for model in models if model in found])
         if say is not None:
             say(_line(outcome))
-    return [outcomes[model] for model in models]
+    return [found[model] for model in models]
 
 
 def measure_model(model: str, settings: Settings, *, progress: bool = False) -> Outcome:
@@ -206,51 +192,8 @@ class Journal:
             file.write(f"{now} {os.getpid()} {self._model}: {line}\n")
 
 
-def _here(models: Iterable[str], settings: Settings) -> Iterator[Outcome]:
-    for model in models:
-        yield measure_model(model, settings, progress=True)
-
-
-def _on_ray(models: Sequence[str], settings: Settings, n_workers: int) -> Iterator[Outcome]:
-    """Outcomes as they come in; never more than so many tasks at a time."""
-    import ray
-
-    _start_ray(ray, n_workers)
-    try:
-        task = ray.remote(**_needs(ray))(measure_model)
-        waiting = list(models)
-        running: dict[Any, str] = {}
-        while waiting or running:
-            while waiting and len(running) < n_workers:
-                model = waiting.pop(0)
-                running[task.remote(model, settings)] = model
-            (done, *_), _ = ray.wait(list(running))
-            yield _collect(ray, done, running.pop(done))
-    finally:
-        ray.shutdown()
-
-
-def _start_ray(ray: Any, n_workers: int) -> None:
-    """Join the cluster that RAY_ADDRESS names, or start one on this machine."""
-    if os.environ.get("RAY_ADDRESS"):
-        ray.init(log_to_driver=False)
-    else:
-        ray.init(num_cpus=n_workers, include_dashboard=False, log_to_driver=False, logging_level="error")
-
-
-def _needs(ray: Any) -> dict[str, Any]:
-    """What a task takes: a GPU where there are any; started again if its worker is killed, not if it fails."""
-    n_gpus = 1 if ray.cluster_resources().get("GPU") else 0
-    return {"num_cpus": 1, "num_gpus": n_gpus, "max_retries": N_STARTS - 1, "max_calls": 1}
-
-
-def _collect(ray: Any, task: Any, model: str) -> Outcome:
-    try:
-        outcome: Outcome = ray.get(task)
-    except ray.exceptions.RayError as error:
-        reason = " ".join(str(error).split())
-        return Outcome(model, "failed", f"its worker was lost {N_STARTS} times ({reason})")
-    return outcome
+def _lost(model: str, reason: str) -> Outcome:
+    return Outcome(model, "failed", reason)
 
 
 def _write_report(path: Path, outcomes: Sequence[Outcome]) -> None:

@@ -36,13 +36,14 @@ def imported_by(statement):
 
 ORDER = [
     {"shapes", "errors", "standard", "options"},
+    {"devices"},
     {"masks", "inputs", "statistics", "weights", "cuda_kernels"},
     {"kernels"},
     {"calls"},
     {"attention", "mapped_calls", "readouts"},
     {"module_hooks"},
     {"adapters"},
-    {"recipes", "forward", "circuits", "interventions"},
+    {"recipes", "forward", "circuits", "interventions", "choices"},
     {"detectors"},
     {"measure", "provenance"},
     {"effects", "relations"},
@@ -51,7 +52,9 @@ ORDER = [
     {"scores", "finished"},
     {"session"},
     {"service"},
-    {"claimed_effects", "sweep"},
+    {"claimed_effects", "workers"},
+    {"sweep"},
+    {"experiments"},
     {"cli", "pages"},
 ]
 """Parts of the probes; none imports a part of a later line while it is itself imported."""

@@ -6,7 +6,6 @@ import pytest
 
 from catalog.effects import read_effects
 from catalog.files import data_folder
-from catalog.registry import Registry
 from catalog.relation_checks import read_relation_checks
 from catalog.relation_runs import read_relation_runs
 from catalog.relations import read_relations

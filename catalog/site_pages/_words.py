@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from catalog.experiment_claims import claimed_range
 from catalog.ids import HeadName
-from catalog.models import BaseClaim, EffectClaim, HeadsClaim, ShareClaim, UntestableClaim
+from catalog.models import BaseClaim, EffectClaim, ExperimentClaim, HeadsClaim, ShareClaim, UntestableClaim
 from catalog.runs import ProbeRun
 
 N_TOP = 10
@@ -43,6 +44,8 @@ def claim_form(claim: BaseClaim) -> str:
             size = "" if claim.at_least is None else f" by at least {claim.at_least:g} {claim.unit}"
             model = claim.model or "any model"
             return f"ablated in {model}: {claim.metric} {claim.direction}{size}, against random heads"
+        case ExperimentClaim():
+            return f"experiment {claim.experiment}, {claimed_range(claim)}. {sentence(claim.reading)}"
         case UntestableClaim():
             return f"no probe can check this. {sentence(claim.reason)}"
         case _:

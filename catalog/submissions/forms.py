@@ -13,7 +13,19 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 
 from catalog.errors import UnknownIdError
-from catalog.models import Claim, EffectClaim, Findings, HeadsClaim, Links, Paper, Record, ShareClaim, Summary, Tags
+from catalog.models import (
+    Claim,
+    EffectClaim,
+    ExperimentClaim,
+    Findings,
+    HeadsClaim,
+    Links,
+    Paper,
+    Record,
+    ShareClaim,
+    Summary,
+    Tags,
+)
 from catalog.models import UntestableClaim as Untestable
 
 Answer = str | tuple[str, ...] | None
@@ -156,9 +168,11 @@ FREE = "I publish what I write here under CC0-1.0, like the rest of the data."
 LOOKED = "I looked for the paper in the catalogue and did not find it."
 
 CLAIM_FORMS: dict[str, type[Record]] = {
-    get_args(model.model_fields["form"].annotation)[0]: model for model in get_args(get_args(Claim)[0])
+    get_args(model.model_fields["form"].annotation)[0]: model
+    for model in get_args(get_args(Claim)[0])
+    if model is not ExperimentClaim
 }
-"""Model of each form of claim."""
+"""Model of each form of claim that can be reported; a claim on an experiment is written with the experiment."""
 
 CLAIM_QUESTIONS = {
     ("heads", "unit"): "index_counts",

@@ -28,6 +28,7 @@ from probes.adapters import _demo, _gguf, _hub, _map_check, _self_check
 from probes.adapters._failures import LOADING_ERRORS, first_line
 from probes.adapters.base import ProbedModel
 from probes.adapters.shape import ModelShape
+from probes.devices import choose_device
 from probes.errors import (
     BadInputError,
     ModelNotFoundError,
@@ -38,6 +39,7 @@ from probes.errors import (
 )
 from probes.module_hooks import MapSource
 from probes.standard import DTYPE_NAMES
+from probes.tiny import transformer as _tiny_transformer  # noqa: F401  makes its models known to transformers
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "vocab.txt")
@@ -114,7 +116,7 @@ def load_model(
             raise BadInputError("a model in memory has no revision; leave it out")
         identity = Identity(name or type(source).__name__, weights_sha256=_hash_parameters(source))
         return _finish(source.eval(), tokenizer, identity)
-    place = _device(device)
+    place = choose_device(device)
     how = Manner(_dtype(dtype), trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
     module, tokenizer, identity = _load(source, revision, how, name)
     return _finish(module.to(place).eval(), tokenizer, identity)
@@ -164,17 +166,6 @@ def _record(module: PreTrainedModel, shape: ModelShape, identity: Identity) -> M
         d_head=shape.d_head,
         n_parameters=sum(parameter.numel() for parameter in module.parameters()),
     )
-
-
-def _device(wanted: str) -> torch.device:
-    if wanted == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        torch.empty(0, device=wanted)
-    except (RuntimeError, AssertionError) as error:
-        way_out = "use auto, cpu, cuda, or cuda:1"
-        raise BadInputError(f"device '{wanted}' cannot be used here ({first_line(error)}); {way_out}") from error
-    return torch.device(wanted)
 
 
 def _dtype(wanted: str) -> torch.dtype:

@@ -9,6 +9,7 @@ import pytest
 
 from catalog import cli
 from catalog.effects import EffectRun
+from catalog.experiments import ExperimentRun, Metric
 from catalog.models import HeadType, Paper
 from catalog.registry import Registry
 from catalog.runs import MeasuredModel, ProbeRun, Provenance
@@ -228,6 +229,68 @@ def make_effect(make_run):
         return EffectRun.model_validate(values | changes)
 
     return make
+
+
+@pytest.fixture
+def make_experiment(make_run):
+    """Function that makes the record of an invented experiment; keyword arguments change fields."""
+
+    def make_experiment(loudness=(1.0, 2.0), **changes):
+        values = {
+            "experiment": "pond",
+            "question": "Are ponds loud?",
+            "paper": "tester-2020-pond",
+            "choices": ["The pond is small."],
+            "settings_version": 1,
+            "settings": {"depth": 2, "is_deep": False, "shape": "round"},
+            "seeds": [0, 1],
+            "metrics": {"loudness": Metric.over_seeds("loudness of the pond", list(loudness))},
+            "series": {
+                "ripples": {
+                    "description": "Ripples over time.",
+                    "x_name": "step",
+                    "y_name": "height",
+                    "curves": [
+                        {"name": "north", "seed": seed, "x": [0, 1, 2], "y": [0.0, None, 0.5]} for seed in (0, 1)
+                    ],
+                }
+            },
+            "tables": {
+                "shores": {
+                    "description": "Shores.",
+                    "columns": ["seed", "shore", "height", "width"],
+                    "rows": [[0, "north", 0.25, 1.5], [1, "south", None, 2.5]],
+                },
+                "swaps": {
+                    "description": "Shores exchanged.",
+                    "columns": ["seed", "from", "to", "height"],
+                    "rows": [[f"seed {seed}", "a", "b", 0.25 + seed / 2] for seed in (0, 1)]
+                    + [[f"seed {seed}", "a", "a", 1] for seed in (0, 1)],
+                },
+            },
+            "figures": {
+                "ripples": {"kind": "curves", "source": "ripples", "seed": 0, "title": "Ripples", "caption": "Waves."},
+                "shores_scatter": {
+                    "kind": "scatter",
+                    "source": "shores",
+                    "columns": ["height", "width"],
+                    "title": "Shores",
+                    "caption": "Heights.",
+                },
+                "swaps": {
+                    "kind": "grid",
+                    "source": "swaps",
+                    "columns": ["seed", "from", "to", "height"],
+                    "title": "Swaps",
+                    "caption": "Exchanged.",
+                },
+            },
+            "bars": [{"statement": "loud", "metric": "loudness", "at_least": 1.0}],
+            "provenance": make_run().provenance,
+        }
+        return ExperimentRun.model_validate(values | changes)
+
+    return make_experiment
 
 
 @pytest.fixture

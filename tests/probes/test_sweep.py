@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from probes import sweep as sweeps
+from probes import workers
 from probes.errors import BadInputError, MissingPackageError
-from probes.sweep import Engine, Settings, measure_model, read_models, sweep
+from probes.sweep import Settings, measure_model, read_models, sweep
+from probes.workers import Engine
 
 from .conftest import make_tiny
 
@@ -105,7 +106,7 @@ def test_revision_is_asked_for_and_stands_in_the_name(settings, monkeypatch):
 
 
 def test_ray_that_is_not_installed_names_the_extra(models, settings, monkeypatch):
-    monkeypatch.setattr(sweeps, "find_spec", lambda name: None)
+    monkeypatch.setattr(workers, "find_spec", lambda name: None)
     with pytest.raises(MissingPackageError, match=r"headatlas\[ray\]"):
         sweep(models, settings, engine=Engine.RAY)
 

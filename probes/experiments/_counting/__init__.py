@@ -1,0 +1,1 @@
+"""What the counting experiment measures of a trained model."""

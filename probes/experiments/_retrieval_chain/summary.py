@@ -1,0 +1,136 @@
+"""What trainings on chains of facts come to: metrics, curves, tables, pictures and bars."""
+
+from collections.abc import Sequence
+
+from catalog.experiments import Figure, Metric
+from catalog.ids import HeadName
+from probes.experiments._emergence import slip
+from probes.experiments._retrieval_chain.bars import ABLATIONS, TIE, bars
+from probes.experiments._retrieval_chain.outcomes import THRESHOLDS, Outcomes, events_of, step_of
+from probes.experiments._retrieval_chain.series import series_of
+from probes.experiments._retrieval_chain.tables import tables_of
+from probes.experiments.base import Facts, Summary
+
+BUDGET = 2000
+"""Steps within which a problem should be solved."""
+
+
+def summary(outcomes: Outcomes) -> Summary:
+    """What trainings come to.
+
+    Args:
+        outcomes: Facts of every seed.
+
+    Returns:
+        The parts of the record.
+    """
+    metrics = _metrics(outcomes)
+    wanted = bars(outcomes.task, outcomes.n_layers, len(outcomes.facts), set(metrics))
+    return Summary(metrics, series_of(outcomes), tables_of(outcomes), _figures(outcomes), wanted)
+
+
+def _metrics(outcomes: Outcomes) -> dict[str, Metric]:
+    facts = outcomes.facts
+    metrics = {
+        name: Metric.over_seeds(f"Accuracy on {_links(name)} at the end", [one["curves"][name][-1] for one in facts])
+        for name in outcomes.accuracies
+    }
+    solved = [float(one["is_solved"] and one["n_steps"] <= BUDGET) for one in facts]
+    metrics["n_steps"] = Metric.over_seeds("Steps at which training ended", [one["n_steps"] for one in facts], "steps")
+    metrics["is_solved"] = Metric.over_seeds(
+        "Whether every accuracy exceeded 0.99", [float(one["is_solved"]) for one in facts]
+    )
+    metrics["is_solved_early"] = Metric.over_seeds(f"Whether it did within {BUDGET:,} steps", solved)
+    slips = [_slip(outcomes, one) for one in facts if one["is_solved"]]
+    if slips and outcomes.task.depth > 1:
+        what = "Most steps by which something came too early for its order in a solved seed; never counts as the limit"
+        metrics["order_slip"] = Metric(description=what, unit="steps", mean=max(slips))
+        kept = [float(steps <= TIE) for steps in slips]
+        what = f"Whether all came in order in a solved seed, swaps within {TIE} steps allowed"
+        is_whole = len(kept) == len(facts)
+        metrics["order_kept"] = (
+            Metric.over_seeds(what, kept) if is_whole else Metric(description=what, mean=sum(kept) / len(kept))
+        )
+    return metrics | (_ablation_metrics(outcomes) if outcomes.is_of_the_circuit else {})
+
+
+def _links(accuracy: str) -> str:
+    n_links = accuracy.removeprefix("acc_")
+    return f"{n_links} link" if n_links == "1" else f"{n_links} links"
+
+
+def _ablation_metrics(outcomes: Outcomes) -> dict[str, Metric]:
+    """Accuracies without the four heads of the circuit at depth 3."""
+    values: dict[str, list[float]] = {}
+    for one in outcomes.facts:
+        last = [name for name in one["heads"] if HeadName.parse(name).layer == outcomes.n_layers - 1]
+        without = one["ablated"]
+        far = min(last, key=lambda name: without[name]["acc_3"])
+        near = min((name for name in last if name != far), key=lambda name: without[name]["acc_2"])
+        found = {
+            "acc_3_without_far_reader": without[far]["acc_3"],
+            "others_without_far_reader": min(without[far]["acc_1"], without[far]["acc_2"]),
+            "acc_2_without_near_reader": without[near]["acc_2"],
+            "others_without_near_reader": min(without[near]["acc_1"], without[near]["acc_3"]),
+            "best_without_jump_head": max(without[_best(one, "jump", one["heads"])].values()),
+            "best_without_previous_token_head": max(without[_best(one, "prev", one["heads"])].values()),
+        }
+        for name, value in found.items():
+            values.setdefault(name, []).append(value)
+    return {name: Metric.over_seeds(ABLATIONS[name], found) for name, found in values.items()}
+
+
+def _best(one: Facts, score: str, among: Sequence[str]) -> str:
+    """The head with the highest score."""
+    scores = dict(zip(one["heads"], one["scores"][score], strict=True))
+    return max(among, key=lambda name: scores[name])
+
+
+def _slip(outcomes: Outcomes, one: Facts) -> int:
+    order = [event for event in events_of(outcomes.task.depth) if event in one["curves"] and event != "acc_1"]
+    steps = {event: step_of(one, event, THRESHOLDS[0]) for event in order}
+    return slip(order, steps, outcomes.n_steps)
+
+
+def _figures(outcomes: Outcomes) -> dict[str, Figure]:
+    seed, depth = outcomes.shown["seed"], outcomes.task.depth
+    by_links = Figure(
+        kind="curves",
+        source="by_links",
+        title=f"Accuracy by links, D = {depth}, {outcomes.n_layers} layers",
+        caption="Accuracy of every seed at the end by the number of links to follow, and guessing.",
+    )
+    return ({"by_links": by_links} if len(outcomes.accuracies) > 1 else {}) | {
+        "emergence": Figure(
+            kind="curves",
+            source="emergence",
+            title=f"Emergence, D = {depth}, {outcomes.n_layers} layers, seed {seed}",
+            caption="Highest score of any head of each kind, and accuracy by number of links, over training.",
+        ),
+        "accuracy": Figure(
+            kind="curves",
+            source="accuracy",
+            title=f"Accuracy, D = {depth}, {outcomes.n_layers} layers",
+            caption="Accuracy by number of links over training, every seed.",
+        ),
+        "layers": Figure(
+            kind="curves",
+            source="layers",
+            title="Layers that a chain needs",
+            caption="Fewest layers in which the query can reach the end of a chain of D facts.",
+        ),
+        "circuit": Figure(
+            kind="grid",
+            source="circuit",
+            title=f"Who reads whom in the queried chain, seed {seed}",
+            caption="Mean attention of every head among the positions of the queried chain.",
+            columns=["head", "from", "to", "attention"],
+        ),
+        "costs": Figure(
+            kind="grid",
+            source="costs",
+            title=f"Accuracy without a head, seed {seed}",
+            caption="Accuracy by number of links with the output of one head replaced by its mean.",
+            columns=["without", "answer", "accuracy"],
+        ),
+    }

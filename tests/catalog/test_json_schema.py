@@ -13,6 +13,7 @@ EXAMPLES = {
     **{name: [DATA / f"{name}.yaml"] for name in ("papers", "head_types", "left_out", "tombstones", "released")},
     "run": sorted((DATA / "runs").rglob("*.json")),
     "effect": sorted((DATA / "effects").rglob("*.json")),
+    "experiment": sorted((DATA / "experiments").rglob("*.json")),
 }
 
 

@@ -199,4 +199,5 @@ def _print_run(run: ExperimentRun) -> None:
     Console().print(table, "")
     for bar in run.bars:
         held = "held" if bar.is_held_by(run.metrics[bar.metric]) else "MISSED"
-        typer.echo(f"{held}: {bar.statement} ({run.metrics[bar.metric].mean:.4f})")
+        remark = f"; {bar.remark}" if bar.remark else ""
+        typer.echo(f"{held}: {bar.statement} ({run.metrics[bar.metric].mean:.4f}){remark}")

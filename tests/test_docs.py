@@ -161,6 +161,32 @@ def test_constraints_pin_every_requirement_of_the_readme():
     assert "torch==2.13.0" in lines
 
 
+README_EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
+def test_readme_example_of_an_experiment_runs_as_printed(tmp_path, monkeypatch):
+    from catalog.experiments import read_experiments
+    from probes.experiments import counting
+    from probes.experiments.report import Report
+
+    record = read_experiments(ROOT / "data" / "experiments")[0]
+    made = []
+
+    def recorded(seeds, **chosen):
+        made.append(counting.EXPERIMENT.settings.make(chosen))
+        return Report(record)
+
+    shutil.copy(ROOT / "data" / "papers.yaml", tmp_path)
+    monkeypatch.setenv("HEADATLAS_DATA", str(tmp_path))
+    monkeypatch.setattr(counting, "run", recorded)
+    (example,) = README_EXAMPLES[1:]
+    exec(example, {})
+    for figure in re.findall(r'"(\w+)"', example.partition("plot")[2]):
+        assert figure in record.figures
+    assert made[0].n_heads == 8
+    assert [path.stem for path in tmp_path.rglob("*.json")] == [record.key]
+
+
 def test_readme_example_runs_as_printed(demo, tmp_path, monkeypatch):
     import shutil
 
@@ -169,7 +195,7 @@ def test_readme_example_runs_as_printed(demo, tmp_path, monkeypatch):
     data = shutil.copytree(ROOT / "data", tmp_path / "data", ignore=shutil.ignore_patterns("runs"))
     monkeypatch.setenv("HEADATLAS_DATA", str(data))
     monkeypatch.setattr(probes, "load_model", lambda name: demo, raising=False)
-    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    example = README_EXAMPLES[0]
     names = {}
     exec(example, names)
     best = names["result"]["induction"].top(5)

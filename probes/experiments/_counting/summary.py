@@ -53,9 +53,29 @@ def summarise(facts: Sequence[Facts], *, has_bars: bool) -> Summary:
         The summary.
     """
     metrics = _metrics(facts)
-    n_heads = len(facts[0]["heads"])
-    bars = [bar for bar in _bars(len(facts), n_heads) if bar.metric in metrics] if has_bars else []
+    bars = [bar for bar in _bars(len(facts), len(facts[0]["heads"])) if bar.metric in metrics] if has_bars else []
+    bars = [bar if bar.is_held_by(metrics[bar.metric]) else _explained(bar, facts) for bar in bars]
     return Summary(metrics, _series(facts), _tables(facts), _figures(facts), bars)
+
+
+def _explained(bar: Bar, facts: Sequence[Facts]) -> Bar:
+    """A bar that was missed, with what the heads say about why."""
+    heads = [(each["seed"], head) for each in facts for head in each["heads"]]
+    if bar.metric == "lowest_ideal_attention_auc":
+        reversed_heads = [(seed, head) for seed, head in heads if head["ideal_attention_auc"] < 0.5]
+        if not reversed_heads:
+            return bar
+        names = ", ".join(
+            f"head {head['head']} of seed {seed} (w_02 {math.exp(head['log_w_02']):.3g})"
+            for seed, head in reversed_heads
+        )
+        remark = f"these heads count the wrong way round when they are made to look at 0s and 1s: {names}"
+        return bar.model_copy(update={"remark": remark})
+    if bar.metric.startswith("spearman_"):
+        n_good = sum(head["auc"] >= GOOD for _, head in heads)
+        remark = f"{n_good} of {len(heads)} heads have an AUC of 0.99 or more, so the order among them is noise"
+        return bar.model_copy(update={"remark": remark})
+    return bar
 
 
 def _metrics(facts: Sequence[Facts]) -> dict[str, Metric]:
@@ -95,6 +115,10 @@ def _by_seed(facts: Sequence[Facts]) -> dict[str, Metric]:
         "lowest_ideal_attention_auc": (
             "lowest AUC of a head with ideal attention and its own values",
             [min(head["ideal_attention_auc"] for head in each) for each in heads],
+        ),
+        "lowest_folded_ideal_attention_auc": (
+            "the same, a head that counts the wrong way round taken as if it did not",
+            [min(max(head["ideal_attention_auc"], 1 - head["ideal_attention_auc"]) for head in each) for each in heads],
         ),
         "ideal_attention_advantage": (
             "mean over heads: AUC with ideal attention, less AUC with ideal values",

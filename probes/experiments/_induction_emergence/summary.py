@@ -119,11 +119,11 @@ def _phase_change(one: Facts) -> Series:
         "prev": "previous-token score",
         "induction": "induction score",
         "k_composition": "K-composition",
-        "k_baseline": "K-composition of random circuits",
+        "k_baseline": "random K-composition",
     }
     curves = {words: one["curves"][name] for name, words in names.items() if name in one["curves"]}
     loss = one["curves"]["known_loss"]
-    curves["loss on known tokens, share of its start"] = [round(value / loss[0], DECIMALS) for value in loss]
+    curves["loss, share of start"] = [round(value / loss[0], DECIMALS) for value in loss]
     return Series(
         description=f"Heads {one['best']['prev']} and {one['best']['induction']} of seed {one['seed']} over training.",
         x_name="step",

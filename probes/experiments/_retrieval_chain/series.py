@@ -64,9 +64,9 @@ def _by_links(outcomes: Outcomes) -> Series:
 def _layers() -> Series:
     depths = range(1, DEEPEST + 1)
     bounds: dict[str, Callable[[int], float]] = {
-        "causal, definitions first": partial(layers_to_answer, is_causal=True),
+        "causal": partial(layers_to_answer, is_causal=True),
         "without a mask": partial(layers_to_answer, is_causal=False),
-        "the paper's log3(2D)": published_bound,
+        "paper: log3(2D)": published_bound,
     }
     return Series(
         description="Layers needed to reach the end of a chain, by our simulation, beside the bound of the paper.",

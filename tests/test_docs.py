@@ -14,6 +14,7 @@ import yaml
 
 from catalog.cli import GROUPS, app
 from catalog.errors import Code
+from catalog.runs import read_run
 from probes import detectors
 
 ROOT = Path(__file__).parents[1]
@@ -174,3 +175,6 @@ def test_readme_example_runs_as_printed(demo, tmp_path, monkeypatch):
     best = names["result"]["induction"].top(5)
     assert f"{best!r}".splitlines()[0] in example
     assert sorted(path.name for path in (data / "runs").rglob("*.json")) == ["induction.json", "previous_token.json"]
+    for name in ("induction", "previous_token"):
+        recorded = read_run(ROOT / "data/runs" / demo.record.slug / f"{name}.json")
+        assert names["result"][name].run.repeats(recorded), "this code measures something else than is committed"

@@ -59,6 +59,7 @@ def whole_run(demo):
     return run(demo, STREAMED, progress=False)
 
 
+@pytest.mark.slow  # the example of the README asks it of two detectors
 @pytest.mark.parametrize("name", STREAMED)
 def test_committed_run_is_what_this_code_measures(name, demo, whole_run):
     recorded = read_run(runs_folder() / demo.record.slug / f"{name}.json")

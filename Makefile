@@ -11,13 +11,19 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 .PHONY: help demo test check pytest browser serve clean
 
 help:
-	@echo "make demo   install, measure the demo model, build the site"
+	@echo "make demo   install, measure the demo model, train a small one, build the site"
 	@echo "make test   install, then ruff, mypy and pytest"
 	@echo "make serve  look at the site on http://127.0.0.1:8000"
 	@echo "make clean  remove what was built, and the environment"
 
 demo: $(VENV)/.demo-ready
 	$(BIN)/headatlas probe run induction previous_token first_token duplicate_token --model demo --again --top 5
+	@echo
+	$(BIN)/headatlas experiment run counting --seeds 1 --device cpu --set n_steps=300 --set n_evaluated=100 \
+		--output build/experiments --work build/experiments/work
+	@echo
+	@echo "With 5 seeds and all steps, as recorded:"
+	$(BIN)/headatlas experiment show counting
 	@echo
 	@echo "The site lies in"
 	@$(BIN)/headatlas site build

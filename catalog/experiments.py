@@ -207,12 +207,18 @@ class ExperimentRun(Record):
         """Whether it was made with these settings, whatever the others are.
 
         Args:
-            settings: Some settings.
+            settings: Some settings; as the data files hold text only, words for a value will do, such as "3" and
+                "true".
 
         Returns:
             True if all of them are the same.
         """
-        return all(name in self.settings and self.settings[name] == value for name, value in settings.items())
+        return all(name in self.settings and _is(self.settings[name], value) for name, value in settings.items())
+
+
+def _is(value: Setting, wanted: Setting) -> bool:
+    """Whether a setting has a value, or the value that a word stands for."""
+    return value == wanted or (not isinstance(value, str) and json.dumps(value) == wanted)
 
 
 def settings_key(experiment: str, version: int, settings: Mapping[str, Setting], seeds: Sequence[int]) -> str:

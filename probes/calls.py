@@ -59,6 +59,17 @@ class AttentionCall(ABC):
         """
 
     @abstractmethod
+    def values(self) -> HeadOutputs:
+        """What every query head would hand over if it attended to one key alone, biases included.
+
+        Returns:
+            Shape (batch, head, key_pos, d_value).
+
+        Raises:
+            UnsupportedModelError: this way of reading a model does not show them.
+        """
+
+    @abstractmethod
     def probabilities(self, key_positions: KeyPositions) -> KeyProbabilities:
         """Attention from every query to the keys chosen for it.
 
@@ -131,6 +142,10 @@ class StreamedCall(AttentionCall):
     def head_outputs(self) -> HeadOutputs:
         """The output."""
         return self.output
+
+    def values(self) -> HeadOutputs:
+        """The values, those of a key-value head once for each of its query heads."""
+        return self.value.repeat_interleave(self.n_groups, 1)
 
     def probabilities(self, key_positions: KeyPositions) -> KeyProbabilities:
         """Entries at chosen keys, one dot product each; exact up to the rounding of the kernel's log-sum-exp."""

@@ -165,7 +165,9 @@ class Block:
     @cached_property
     def log_sum_exp(self) -> Float[Tensor, "batch head rows"]:
         """Logarithm of every softmax denominator in nats; minus infinity where a query sees no key."""
-        return torch.where(self.largest > 0, self.scores.amax(-1) - self.largest.log(), -torch.inf)
+        at = (self.largest_key - self.first_key).clamp(min=0)[..., None]
+        score = self.scores.gather(-1, at).squeeze(-1)
+        return torch.where(self.largest > 0, score - self.largest.log(), -torch.inf)
 
     def entropies(self) -> Float[Tensor, "batch head rows"]:
         """Entropy -Σ A ln A of every row over its keys in nats; a learned sink is no key and adds none."""

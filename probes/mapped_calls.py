@@ -51,9 +51,16 @@ class MappedCall(AttentionCall):
 
     def head_outputs(self) -> HeadOutputs:
         """Refuse: a map says nothing of values."""
-        raise UnsupportedModelError(
+        raise self._only_maps("the outputs")
+
+    def values(self) -> HeadOutputs:
+        """Refuse: a map says nothing of values."""
+        raise self._only_maps("the values")
+
+    def _only_maps(self, wanted: str) -> UnsupportedModelError:
+        return UnsupportedModelError(
             f"layer {self.layer}: this model does not use the attention interface of transformers; its attention maps "
-            "can be read, the outputs of its heads cannot"
+            f"can be read, {wanted} of its heads cannot"
         )
 
     def probabilities(self, key_positions: KeyPositions) -> KeyProbabilities:

@@ -55,9 +55,9 @@ def test_every_command_stands_in_the_readme(commands):
 
 
 def test_every_command_shows_an_example():
-    from probes import cli as probe_cli
+    from probes import cli, experiment_cli
 
-    for typer_app in (*(group.typer_instance for group in app.registered_groups), probe_cli.app):
+    for typer_app in (*(group.typer_instance for group in app.registered_groups), cli.app, experiment_cli.app):
         for command in typer_app.registered_commands:
             assert "Example: headatlas" in command.callback.__doc__, command.callback
 

@@ -5,7 +5,7 @@ have to name every link of the chain (the implicit curriculum), only its end, or
 recorded: accuracy by number of links, where each head looks, what each head's removal costs, and when what appeared.
 
 Source: musat-2024-stacked-heads, of which neither the full text nor code was at hand. Where this differs from it cannot
-be told; what is our choice is listed in CHOICES.
+be told; our choices stand below the settings.
 """
 
 from collections.abc import Sequence

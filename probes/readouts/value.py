@@ -20,6 +20,6 @@ class Value(ReadOut):
         Returns:
             Shape (batch, head, n_rows, d_value) in float32.
         """
-        values = call.value.repeat_interleave(call.n_groups, 1)
+        values = call.values()
         positions = self.key_positions.to(call.device)[:, None, :, None]
         return values.gather(2, positions.expand(-1, values.shape[1], -1, values.shape[3])).float()

@@ -18,7 +18,7 @@ from torch import Tensor
 from catalog.ids import HeadName
 from probes.adapters.base import ProbedModel, backbone
 from probes.attention import editing
-from probes.calls import AttentionCall
+from probes.calls import StreamedCall
 from probes.relations.carriers import Carrier
 from probes.shapes import HeadOutputs
 
@@ -29,7 +29,7 @@ class _Off:
 
     heads: Sequence[HeadName]
 
-    def edit(self, call: AttentionCall) -> HeadOutputs:
+    def edit(self, call: StreamedCall) -> HeadOutputs:
         """Outputs of one layer; other heads stay as they are."""
         mine = [name.head for name in self.heads if name.layer == call.layer]
         if not mine:

@@ -106,3 +106,19 @@ def test_registry_holds_the_records_of_the_data_folder(make_experiment, tmp_path
     assert registry.experiments == [run]
     assert registry.experiments_on("tester-2020-pond") == [run]
     assert registry.experiments_on("nobody-2020-pond") == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "has"),
+    [
+        ({"depth": "3", "is_deep": "true", "form": "long"}, True),
+        ({"depth": 3, "is_deep": True}, True),
+        ({"depth": "2"}, False),
+        ({"is_deep": "false"}, False),
+        ({"form": "short"}, False),
+        ({"width": "3"}, False),
+    ],
+    ids=["words", "values", "other number", "other truth", "other text", "unknown"],
+)
+def test_settings_of_a_claim_may_be_words_as_the_data_files_hold_them(wanted, has, make_experiment):
+    assert make_experiment(settings={"depth": 3, "is_deep": True, "form": "long"}).has(wanted) is has

@@ -16,6 +16,7 @@ EXAMPLES = {
     "effect": sorted((DATA / "effects").rglob("*.json")),
     "relation_run": sorted((DATA / "relation_runs").rglob("*.json")),
     "relation_check": sorted((DATA / "relation_checks").rglob("*.json")),
+    "experiment": sorted((DATA / "experiments").rglob("*.json")),
     "head_operations": sorted((DATA / "head_operations").rglob("*.json")),
 }
 

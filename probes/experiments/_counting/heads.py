@@ -75,8 +75,8 @@ def _attention(scores: Float[Tensor, " d_vocab"]) -> dict[str, float]:
 
 def _balance(values: Float[Tensor, " d_vocab"]) -> float | None:
     """|log(-a_0 / a_1)|: 0 where a 0 counts as much against [YES] as a 1 counts for it."""
-    ratio = -float(values[ZERO]) / float(values[ONE])
-    return abs(math.log(ratio)) if ratio > 0 else None
+    against, for_yes = float(values[ZERO]), float(values[ONE])
+    return abs(math.log(-against / for_yes)) if against * for_yes < 0 else None
 
 
 def _end_margin(logits: Float[Tensor, "string d_vocab"]) -> Float[Tensor, " string"]:

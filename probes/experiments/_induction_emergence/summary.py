@@ -85,7 +85,10 @@ def _metrics(facts: Sequence[Facts]) -> dict[str, Metric]:
         "change_ends": ("Step at which it has 10 % left", [_falls_to(one, LATE) for one in facts]),
         "prev_forms": ("Step at which the previous-token score has half its final value", _form(facts, "prev")),
         "induction_forms": ("Step at which the induction score has half its final value", _form(facts, "induction")),
-        "arrival_gap": ("Steps between the latter and the step at which half of the loss has fallen", _gaps(facts)),
+        "arrival_gap": (
+            "Steps from half of the induction score to half of the fall of the loss, either way",
+            _gaps(facts),
+        ),
     }
     found |= {name: Metric.over_seeds(words, values, "steps") for name, (words, values) in steps.items()}
     found["n_called"] = Metric.over_seeds(

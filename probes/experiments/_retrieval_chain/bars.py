@@ -44,14 +44,14 @@ def bars(task: RetrievalChains, n_layers: int, n_seeds: int, metrics: Collection
     if task.n_chains != 4:
         return []
     if task.targets == "every link" and task.depth <= 3 and n_layers == causal_bound(task.depth):
-        statement = "Every accuracy exceeds 0.99 within 2,000 steps in four of five seeds."
+        statement = f"Every accuracy exceeds 0.99 within 2,000 steps in {most} of {n_seeds} seeds."
         found.append(Bar(statement=statement, metric="is_solved_early", at_least=1, in_seeds=most))
     if task.targets == "last link" and task.depth in {2, 3}:
-        found.append(_guessing(task, most))
+        found.append(_guessing(task, most, n_seeds))
     if task.targets == "every link" and (task.depth, n_layers) == (3, 2):
         found += _too_shallow(n_seeds)
     if task.targets == "every link" and (task.depth, n_layers) == (3, 3):
-        found += _circuit(most)
+        found += _circuit(most, n_seeds)
         if "order_slip" in metrics:
             order = "prev, q1, jump, acc_2, q2, acc_3"
             statement = f"Every solved seed has the order {order}; swaps within {TIE} steps are allowed."
@@ -59,10 +59,11 @@ def bars(task: RetrievalChains, n_layers: int, n_seeds: int, metrics: Collection
     return found
 
 
-def _guessing(task: RetrievalChains, most: int) -> Bar:
+def _guessing(task: RetrievalChains, most: int, n_seeds: int) -> Bar:
     guess = 1 / task.n_chains
     return Bar(
-        statement=f"Without the curriculum the accuracy on {task.depth} links stays within {guess} ± {GUESS_MARGIN}.",
+        statement=f"Without the curriculum the accuracy on {task.depth} links stays within {guess} ± {GUESS_MARGIN} in "
+        f"{most} of {n_seeds} seeds.",
         metric=f"acc_{task.depth}",
         at_least=guess - GUESS_MARGIN,
         at_most=guess + GUESS_MARGIN,
@@ -77,7 +78,7 @@ def _too_shallow(n_seeds: int) -> list[Bar]:
     ]
 
 
-def _circuit(most: int) -> list[Bar]:
+def _circuit(most: int, n_seeds: int) -> list[Bar]:
     limits = {
         "acc_3_without_far_reader": (None, NOT_THREE),
         "others_without_far_reader": (ONLY, None),
@@ -88,7 +89,8 @@ def _circuit(most: int) -> list[Bar]:
     }
     return [
         Bar(
-            statement=f"{ABLATIONS[name]} is {'at least' if high is None else 'at most'} {low or high}.",
+            statement=f"{ABLATIONS[name]} is {'at least' if high is None else 'at most'} {low or high} in {most} of "
+            f"{n_seeds} seeds.",
             metric=name,
             at_least=low,
             at_most=high,

@@ -75,7 +75,7 @@ def _cells(
             f'<rect x="{x:g}" y="{y:g}" width="{CELL}" height="{CELL}" fill="{COLOUR}" '
             f'fill-opacity="{0.05 + 0.95 * share:.2f}"><title>{label}</title></rect>'
         )
-        colour = ' fill="#ffffff"' if share > DARK else ""
+        colour = ' fill="var(--ha-on-cell, #ffffff)"' if share > DARK else ""
         number = f"{value:.2f}".removeprefix("0").replace("1.00", "1")
         place = f'x="{x + CELL / 2:g}" y="{y + CELL / 2 + 3:g}"'
         yield f'<text {place} text-anchor="middle" font-size="9"{colour}>{number}</text>'

@@ -33,21 +33,19 @@ N_SWATCHES = 5
 
 
 @dataclass(frozen=True)
-class _Scale:
+class Scale:
     """How a score becomes a colour: full strength at `reach`, one hue for each sign."""
 
     reach: float
     is_signed: bool
 
-    @classmethod
-    def of(cls, run: ProbeRun) -> _Scale:
-        return cls(reach_of(run), min(map(run.score, run.heads())) < 0)
-
     def fill(self, score: float) -> str:
+        """Colour of a score, as attributes of an element."""
         strength = FAINTEST + (1 - FAINTEST) * min(1.0, abs(score) / self.reach)
         return f'fill="{NEGATIVE if score < 0 else POSITIVE}" fill-opacity="{strength:.2f}"'
 
     def swatches(self) -> list[float]:
+        """Scores that the legend shows, lowest first."""
         lowest = -self.reach if self.is_signed else 0.0
         return [lowest + (self.reach - lowest) * step / (N_SWATCHES - 1) for step in range(N_SWATCHES)]
 
@@ -102,13 +100,14 @@ def draw_head_map(run: ProbeRun, title: str | None = None) -> Picture:
     """
     caption = describe(run)
     layout = Layout(run.model.n_layers, run.model.n_heads, TOP + (24 if title else 0))
+    scale = Scale(reach_of(run), min(map(run.score, run.heads())) < 0)
     height = layout.bottom + BELOW
     parts = [
         opening_tag(layout.width, height, caption, "ha-map"),
         *([text_at(LEFT, 16, title, "start")] if title else []),
-        *_cells(run, layout),
+        *_cells(run, scale, layout),
         *axes(layout),
-        *_legend(run, layout),
+        *legend(scale, layout, is_any_called=bool(run.called())),
         "</svg>",
     ]
     return Picture("\n".join(parts), caption)
@@ -166,8 +165,7 @@ def _n_called(run: ProbeRun) -> str:
             return f"{n_called} heads are called"
 
 
-def _cells(run: ProbeRun, layout: Layout) -> Iterator[str]:
-    scale = _Scale.of(run)
+def _cells(run: ProbeRun, scale: Scale, layout: Layout) -> Iterator[str]:
     side = layout.side
     for name in run.heads():
         x, y = layout.corner(name)
@@ -224,8 +222,17 @@ def ticks(count: int, cell: int, room: int) -> range:
     return range(0, count, step)
 
 
-def _legend(run: ProbeRun, layout: Layout) -> Iterator[str]:
-    scale = _Scale.of(run)
+def legend(scale: Scale, layout: Layout, *, is_any_called: bool) -> Iterator[str]:
+    """Swatches of the scale below the grid, and what an outline means.
+
+    Args:
+        scale: The scale.
+        layout: Where things stand.
+        is_any_called: Whether an outline stands anywhere.
+
+    Yields:
+        Elements of the drawing.
+    """
     y = layout.bottom + 32
     low, high = scale.swatches()[0], scale.swatches()[-1]
     yield text_at(LEFT - 7, y + 11, "score", "end")
@@ -233,7 +240,7 @@ def _legend(run: ProbeRun, layout: Layout) -> Iterator[str]:
     for index, score in enumerate(scale.swatches()):
         yield f'<rect x="{LEFT + 28 + index * 16}" y="{y}" width="14" height="14" {scale.fill(score)}/>'
     yield text_at(LEFT + 122, y + 11, f"{high:.2g}", "middle")
-    if not run.called():
+    if not is_any_called:
         yield text_at(LEFT + 150, y + 11, "no head is called", "start")
         return
     yield f'<rect x="{LEFT + 150}" y="{y}" width="14" height="14" fill="none" {OUTLINE}/>'

@@ -10,7 +10,7 @@ from pydantic import Field, FiniteFloat
 from catalog.files import write_text
 from catalog.ids import Head, HeadTypeId
 from catalog.models import Record, Share, Text
-from catalog.record_files import dump_record
+from catalog.record_files import dump_record, read_records
 from catalog.runs import MeasuredModel, Provenance
 
 
@@ -81,6 +81,16 @@ def write_head_operations(folder: Path, record: HeadOperations) -> Path:
     Raises:
         OSError: the folder cannot be written; a file that was there is untouched.
     """
-    path = folder / record.model.slug / f"{record.head}.json"
+    path = head_operations_path(folder, record)
     write_text(path, dump_record(record))
     return path
+
+
+def head_operations_path(folder: Path, record: HeadOperations) -> Path:
+    """File of a record below the folder of all of them."""
+    return folder / record.model.slug / f"{record.head}.json"
+
+
+def read_head_operations(folder: Path) -> list[HeadOperations]:
+    """Read every record below a folder; raises like `catalog.record_files.read_records`."""
+    return read_records(folder, HeadOperations, head_operations_path)

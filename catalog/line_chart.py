@@ -12,7 +12,7 @@ from catalog.pictures import Picture, opening_tag, text_at
 WIDTH, HEIGHT = 380, 220
 LEFT, TOP, BELOW, LEGEND, LINE = 58, 30, 44, 170, 16
 COLOURS = ("#17508f", "#b4471f", "#2f7d4f", "#7a3e9d", "#a07a00", "#0f7c8a", "#a63a6b", "#5b5b5b")
-"""Told apart by most people when taken in this order; names beyond them are dashed."""
+"""Told apart by most people in this order; names beyond them are dashed. A page may set --ha-line-0 and on."""
 
 
 def draw_lines(curves: Sequence[Curve], *, x_name: str, y_name: str, title: str, caption: str) -> Picture:
@@ -48,7 +48,8 @@ def draw_lines(curves: Sequence[Curve], *, x_name: str, y_name: str, title: str,
 
 def _look(number: int) -> str:
     dashes = ' stroke-dasharray="5 3"' if number >= len(COLOURS) else ""
-    return f'stroke="{COLOURS[number % len(COLOURS)]}"{dashes}'
+    place = number % len(COLOURS)
+    return f'stroke="var(--ha-line-{place}, {COLOURS[place]})"{dashes}'
 
 
 def _line(curve: Curve, frame: Frame, look: str, width: float) -> str:

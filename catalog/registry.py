@@ -18,6 +18,7 @@ from catalog.effects import EffectRun, read_effects
 from catalog.errors import InvalidDataError, Problem, UnknownIdError
 from catalog.experiments import ExperimentRun, read_experiments
 from catalog.files import data_folder
+from catalog.head_operations import HeadOperations, read_head_operations
 from catalog.models import HeadType, LeftOut, Paper, Stage
 from catalog.record_files import AnyRecord
 from catalog.relation_checks import RelationCheck, read_relation_checks
@@ -40,6 +41,7 @@ class Registry:
     relation_runs: list[RelationRun] = field(default_factory=list)
     relation_checks: list[RelationCheck] = field(default_factory=list)
     experiments: list[ExperimentRun] = field(default_factory=list)
+    head_operations: list[HeadOperations] = field(default_factory=list)
 
     @classmethod
     def load(cls, folder: Path | None = None) -> Self:
@@ -97,10 +99,11 @@ class Registry:
         relation_runs = _read_or_report(read_relation_runs, folder / "relation_runs", problems)
         relation_checks = _read_or_report(read_relation_checks, folder / "relation_checks", problems)
         experiments = _read_or_report(read_experiments, folder / "experiments", problems)
+        operations = _read_or_report(read_head_operations, folder / "head_operations", problems)
         problems += check_runs(runs, folder / "runs", files["head_types"])
         if documents is not None:
             documents |= files
-        records = (runs, left_out, effects, relations, relation_runs, relation_checks, experiments)
+        records = (runs, left_out, effects, relations, relation_runs, relation_checks, experiments, operations)
         return cls(papers, head_types, *records), problems
 
     def paper(self, paper_id: str) -> Paper:

@@ -27,6 +27,8 @@ LEAST_PAIRS = 30
 Sign = Literal["writes", "suppresses"]
 """Whether right targets are looked for among the largest or among the smallest logits."""
 
+SIGNS: tuple[Sign, ...] = ("writes", "suppresses")
+
 Hits = list[list[int | None]]
 """Number of hits by layer, then by head; None for heads of layers without softmax attention."""
 
@@ -169,9 +171,17 @@ class RelationRun(Record):
         score = self.score(name, sign)
         return score >= self.threshold and score > max(self.no_head(name, sign), *self.random(name, sign))
 
+    def q_value(self, name: HeadName, sign: Sign = "writes") -> float:
+        """Smallest false-discovery rate at which a head beats both baselines."""
+        return at(self.signed(sign).q_values, name)
+
     def is_called(self, name: HeadName, sign: Sign = "writes") -> bool:
         """Whether a head counts as a head of the relation: it stands out, and beats both baselines pair by pair."""
-        return self.stands_out(name, sign) and at(self.signed(sign).q_values, name) <= self.false_discovery_rate
+        return self.stands_out(name, sign) and self.q_value(name, sign) <= self.false_discovery_rate
+
+    def is_called_at_all(self, name: HeadName) -> bool:
+        """Whether a head counts as a head of the relation with either sign."""
+        return any(self.is_called(name, sign) for sign in SIGNS)
 
     def called(self, sign: Sign = "writes") -> list[HeadName]:
         """Heads of the relation, highest score first."""

@@ -178,7 +178,7 @@ def _pair(text: str) -> tuple[str, Any]:
 
 def _seeds(text: str) -> list[int]:
     try:
-        numbers = [int(number) for number in text.split(",")]
+        numbers = [int(number) for number in text.removesuffix(",").split(",")]
     except ValueError:
         raise BadInputError(f"--seeds '{text}': write a number such as 5, or seeds such as 0,3,7") from None
     return numbers if "," in text else list(range(numbers[0]))

@@ -9,12 +9,15 @@ from statistics import fmean
 
 from catalog.claims import Check, ledger, overall
 from catalog.effects import EffectRun
+from catalog.experiments import ExperimentRun
 from catalog.exporters import bibtex
 from catalog.head_map import number
+from catalog.head_operations import HeadOperations
 from catalog.ids import HeadName
 from catalog.models import BaseClaim, Paper
 from catalog.portraits import Portrait, portraits
 from catalog.registry import Registry
+from catalog.relation_runs import SIGNS, RelationRun, Sign
 from catalog.runs import MeasuredModel, ProbeRun
 from catalog.site_pages import _words
 from catalog.site_pages._markup import make_environment
@@ -73,6 +76,36 @@ class Book:
         """What is recorded about every head, by slug of the model and name of the head; each has a page."""
         return {slug: portraits(self.registry, model) for slug, model in self.models.items()}
 
+    @cached_property
+    def experiments(self) -> dict[str, list[ExperimentRun]]:
+        """Records of every experiment, by its name; each has a page."""
+        by_name: dict[str, list[ExperimentRun]] = {}
+        for run in self.registry.experiments:
+            by_name.setdefault(run.experiment, []).append(run)
+        return by_name
+
+    @cached_property
+    def relations_of_heads(self) -> dict[tuple[str, HeadName], list[tuple[RelationRun, Sign]]]:
+        """Relations in which a head stands out, by slug of the model and name of the head; called ones first."""
+        found: dict[tuple[str, HeadName], list[tuple[RelationRun, Sign]]] = {}
+        for run in self.registry.relation_runs:
+            for sign in SIGNS if run.is_defined else ():
+                for name in run.ranked(sign):
+                    if run.stands_out(name, sign):
+                        found.setdefault((run.model.slug, name), []).append((run, sign))
+        for (_, name), standing in found.items():
+            standing.sort(key=lambda one: (not one[0].is_called(name, one[1]), -one[0].score(name, one[1])))
+        return found
+
+    @cached_property
+    def operations(self) -> dict[tuple[str, HeadName], HeadOperations]:
+        """What heads make of words, by slug of the model and name of the head."""
+        return {(one.model.slug, HeadName.parse(one.head)): one for one in self.registry.head_operations}
+
+    def has_page(self, slug: str, head: HeadName | str) -> bool:
+        """Whether a head has a page: one of a model that only relations were measured on has none."""
+        return HeadName.parse(str(head)) in self.portraits.get(slug, {})
+
     def checks_of(self, paper: Paper, claim: BaseClaim) -> list[Check]:
         """Lines of the ledger on one claim.
 
@@ -90,6 +123,11 @@ class Book:
         known = self.registry.head_types
         return known[head_type].name if head_type in known else head_type
 
+    def relation_name(self, relation: str) -> str:
+        """Name of a relation for people; its id where the catalogue lacks it."""
+        known = self.registry.relations
+        return known[relation].name if relation in known else relation
+
     def _names(self) -> dict[str, object]:
         """What every template may use; functions take and give plain values."""
         return {
@@ -98,6 +136,9 @@ class Book:
             "checks_of": self.checks_of,
             "verdict_on": lambda paper, claim: overall(self.checks_of(paper, claim)),
             "name_of": self.name_of,
+            "relation_name": self.relation_name,
+            "has_page": self.has_page,
+            "relations_of": lambda paper: [one for one in self.registry.relations.values() if paper.id in one.papers],
             "stages": self.registry.stages_of,
             "n_claims_listed": N_CLAIMS_OPEN,
             "authorship": lambda paper: authorship(paper.summary),
@@ -106,11 +147,13 @@ class Book:
             "number": number,
             "claim_form": _words.claim_form,
             "in_prose": _words.in_prose,
+            "measured": _words.measured,
             "millions": _words.millions,
             "percent": _words.percent,
             "plain": _words.plain,
             "plural": _words.plural,
             "rate": _words.rate,
+            "spoken": _words.spoken,
             "sentence": _words.sentence,
             "top_heads": _words.top_heads,
             "top_heads_title": _words.top_heads_title,

@@ -68,6 +68,7 @@ def make_environment(templates: Path) -> Environment:
         "lines": lambda text: Markup("\n".join(map(_escape_line, text.splitlines()))),
         "head_map": lambda run: Markup(draw_head_map(run).svg),
         "small_map": lambda run: Markup(draw_small_map(run).svg),
+        "drawing": lambda picture: Markup(picture.svg),
         "called_map": lambda *parts: Markup(draw_called_map(*parts).svg),
     }
     return environment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from catalog.experiment_claims import claimed_range
+from catalog.experiments import Metric
 from catalog.ids import HeadName
 from catalog.models import BaseClaim, EffectClaim, ExperimentClaim, HeadsClaim, ShareClaim, UntestableClaim
 from catalog.runs import ProbeRun
@@ -64,6 +65,18 @@ def millions(count: int) -> str:
 def plain(value: float) -> str:
     """Number as a paper prints it, with a true minus sign."""
     return f"{value:g}".replace("-", "−")
+
+
+def measured(metric: Metric) -> str:
+    """Metric with four digits, and its standard deviation over the seeds where there is one."""
+    spread = "" if metric.spread is None else f" ± {metric.spread:.2g}"
+    unit = "" if metric.unit is None else f" {metric.unit}"
+    return f"{metric.mean:.4g}{spread}{unit}".replace("-", "−")
+
+
+def spoken(name: str) -> str:
+    """Name of an experiment as a heading, such as "Retrieval chain"."""
+    return name.replace("_", " ").capitalize()
 
 
 def rate(value: float) -> str:

@@ -15,7 +15,7 @@ def pages(book: Book) -> Iterator[tuple[str, str]]:
     verdicts = Counter(map(overall, book.checks_by_claim.values()))
     about = {
         "counts": [(verdict, verdicts[verdict]) for verdict in Verdict],
-        "tested": [check for check in book.checks if check.model is not None],
+        "tested": [check for check in book.checks if check.model or check.experiment],
         "waiting": _waiting(book),
         "n_heads": sum(len(check.claim.heads) for check in book.checks if isinstance(check.claim, HeadsClaim)),
     }

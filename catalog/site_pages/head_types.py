@@ -18,6 +18,7 @@ def pages(book: Book) -> Iterator[tuple[str, str]]:
             "narrower": [other.id for other in registry.head_types.values() if head_type.id in other.broader],
             "papers": registry.papers_on(head_type.id),
             "runs": registry.runs_on(head_type.id),
+            "relations": [one for one in registry.relations.values() if head_type.id in one.head_types],
             "claims_on": _claims_on,
         }
         yield f"head-types/{head_type.id}.md", book.fill("head_type", about)

@@ -15,6 +15,8 @@ from catalog.runs import MeasuredModel
 from catalog.site_pages._book import Book
 
 ROOT = "../../"
+N_WORDS = 5
+"""Words that a page shows in a row."""
 
 
 def pages(book: Book) -> Iterator[tuple[str, str]]:
@@ -41,20 +43,31 @@ def _key_value_head(model: MeasuredModel, name: HeadName) -> HeadName:
 
 def _sections(book: Book, model: MeasuredModel, name: HeadName) -> Iterator[str]:
     for template, says in SECTIONS.items():
-        values = says(book, book.portraits[model.slug][name])
+        values = says(book, model, book.portraits[model.slug][name])
         if values is not None:
             yield book.fill(f"head/{template}", {"model": model, "name": name, **values}, root=ROOT)
 
 
-def _scores(_: Book, portrait: Portrait) -> Mapping[str, object] | None:
+def _scores(_: Book, __: MeasuredModel, portrait: Portrait) -> Mapping[str, object] | None:
     return {"standings": portrait.standings} if portrait.standings else None
 
 
-def _ablations(_: Book, portrait: Portrait) -> Mapping[str, object] | None:
+def _weights(book: Book, model: MeasuredModel, portrait: Portrait) -> Mapping[str, object] | None:
+    """Relations in which the head stands out, and what it makes of words where that was described."""
+    head = model.slug, portrait.name
+    n_measured = sum(run.model.slug == model.slug and run.is_defined for run in book.registry.relation_runs)
+    described = book.operations.get(head)
+    if not n_measured and described is None:
+        return None
+    found = book.relations_of_heads.get(head, [])
+    return {"found": found, "n_measured": n_measured, "described": described, "n_words": N_WORDS}
+
+
+def _ablations(_: Book, __: MeasuredModel, portrait: Portrait) -> Mapping[str, object] | None:
     return {"effects": portrait.effects} if portrait.effects else None
 
 
-def _papers(book: Book, portrait: Portrait) -> Mapping[str, object] | None:
+def _papers(book: Book, _: MeasuredModel, portrait: Portrait) -> Mapping[str, object] | None:
     """Claims that name the head, and what to read about the types that it is called."""
     to_read = {
         standing.run.head_type: paper
@@ -69,8 +82,9 @@ def _read_first(book: Book, head_type: str) -> Paper | None:
     return next(iter(book.registry.papers_on(head_type)), None)
 
 
-SECTIONS: dict[str, Callable[[Book, Portrait], Mapping[str, object] | None]] = {
+SECTIONS: dict[str, Callable[[Book, MeasuredModel, Portrait], Mapping[str, object] | None]] = {
     "scores": _scores,
+    "weights": _weights,
     "ablations": _ablations,
     "papers": _papers,
 }

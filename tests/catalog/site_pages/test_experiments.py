@@ -5,7 +5,9 @@ from html import unescape
 import pytest
 
 from catalog import site_pages
+from catalog.experiments import Metric
 from catalog.registry import Registry
+from catalog.site_pages import _words
 
 CLAIM = {
     "id": "loud",
@@ -60,6 +62,12 @@ def test_bars_say_what_was_measured_and_whether_they_are_reached(make_experiment
         run = make_experiment(loudness, bars=[bar])
         page = site_pages.collect(Registry({}, {}, experiments=[run]))["experiments/pond.md"]
         assert f"loud {outcome}" in read(page)
+
+
+def test_numbers_are_rounded_and_never_written_with_an_exponent():
+    metric = Metric.over_seeds("steps", [525.0, 1575.5], unit="steps")
+    assert _words.measured(metric) == "1050 ± 743 steps"
+    assert _words.measured(Metric(description="gap", mean=-0.123456)) == "−0.1235"
 
 
 def test_every_figure_is_drawn_and_none_twice(pages):

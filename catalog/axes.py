@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from catalog.pictures import text_at
 
 N_TICKS = 5
+"""Steps from one end of an axis to the other, at most."""
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,12 @@ class Axis:
         return self.length * (value - self.low) / (self.high - self.low)
 
     def ticks(self) -> list[float]:
-        """Numbers that are written at the axis."""
-        return [self.low + (self.high - self.low) * step / (N_TICKS - 1) for step in range(N_TICKS)]
+        """Numbers that are written at the axis: multiples of 1, 2 or 5 times a power of ten, whose place it reaches."""
+        least = (self.high - self.low) / N_TICKS
+        power = 10.0 ** math.floor(math.log10(least))
+        step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - ROUNDING))
+        first, last = math.ceil(self.low / step - ROUNDING), math.floor(self.high / step + ROUNDING)
+        return [number * step for number in range(first, last + 1)]
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,6 @@ def tick_text(value: float) -> str:
         value: The number.
 
     Returns:
-        Two significant digits, whole numbers in full.
+        Three significant digits, whole numbers in full.
     """
-    return (f"{value:.0f}" if abs(value) >= 100 else f"{value:.2g}").replace("-", "−")
+    return (f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−")

@@ -10,7 +10,9 @@ from catalog.experiments import Curve
 from catalog.pictures import Picture, opening_tag, text_at
 
 WIDTH, HEIGHT = 380, 220
-LEFT, TOP, BELOW, LEGEND, LINE = 58, 30, 44, 170, 16
+LEFT, TOP, BELOW, LINE = 58, 30, 44, 16
+LEAST_LEGEND, LETTER = 120, 6.6
+"""Width of the legend, and of a letter in it."""
 COLOURS = ("#17508f", "#b4471f", "#2f7d4f", "#7a3e9d", "#a07a00", "#0f7c8a", "#a63a6b", "#5b5b5b")
 """Told apart by most people in this order; names beyond them are dashed. A page may set --ha-line-0 and on."""
 
@@ -33,10 +35,11 @@ def draw_lines(curves: Sequence[Curve], *, x_name: str, y_name: str, title: str,
     frame = Frame(across, up, LEFT, TOP)
     names = list(dict.fromkeys(curve.name for curve in curves))
     looks = {name: _look(number) for number, name in enumerate(names)}
+    legend = max(LEAST_LEGEND, 46 + LETTER * max(map(len, names)))
     width = 1 if len(curves) > len(names) else 1.8
     height = max(TOP + HEIGHT + BELOW, TOP + LINE * (len(names) + 1))
     parts = [
-        opening_tag(LEFT + WIDTH + LEGEND, height, caption, "ha-lines"),
+        opening_tag(LEFT + WIDTH + legend, height, caption, "ha-lines"),
         text_at(LEFT, 16, title, "start"),
         *frame.draw(x_name, y_name),
         *(_line(curve, frame, looks[curve.name], width) for curve in curves),

@@ -69,9 +69,14 @@ def plain(value: float) -> str:
 
 def measured(metric: Metric) -> str:
     """Metric with four digits, and its standard deviation over the seeds where there is one."""
-    spread = "" if metric.spread is None else f" ± {metric.spread:.2g}"
+    spread = "" if metric.spread is None else f" ± {_rounded(metric.spread, 2)}"
     unit = "" if metric.unit is None else f" {metric.unit}"
-    return f"{metric.mean:.4g}{spread}{unit}".replace("-", "−")
+    return f"{_rounded(metric.mean, 4)}{spread}{unit}"
+
+
+def _rounded(value: float, digits: int) -> str:
+    """Number with so many significant digits; large ones are whole, never written with an exponent."""
+    return (f"{value:.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}").replace("-", "−")
 
 
 def spoken(name: str) -> str:

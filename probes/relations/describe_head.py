@@ -8,7 +8,7 @@ from rich.progress import Progress
 
 from catalog.head_operations import HeadOperations, HeadRelation
 from catalog.ids import HeadName
-from catalog.relation_runs import RelationRun, Sign
+from catalog.relation_runs import SIGNS, RelationRun
 from probes.adapters.base import ProbedModel
 from probes.errors import BadInputError
 from probes.provenance import provenance
@@ -17,8 +17,6 @@ from probes.relations.describers.rule import RuleDescriber
 from probes.relations.near_heads import nearest_heads
 from probes.relations.salient_tokens import salient_tokens
 from probes.relations.source_vectors import MapOptions
-
-SIGNS: tuple[Sign, ...] = ("writes", "suppresses")
 
 
 def describe_head(

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from catalog.head_operations import HeadOperations
 from catalog.relation_checks import RelationCheck
-from catalog.relation_runs import RelationRun, Sign
+from catalog.relation_runs import SIGNS, RelationRun, Sign
 from catalog.runs import at
 
 
@@ -19,7 +19,7 @@ def print_run(run: RelationRun, top: int) -> None:
     if not run.is_defined:
         typer.echo(f"not defined: at least {run.least_pairs} pairs are needed")
         return
-    for sign in ("writes", "suppresses"):
+    for sign in SIGNS:
         _print_sign(run, sign, top)
 
 

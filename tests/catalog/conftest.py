@@ -12,6 +12,7 @@ from catalog.effects import EffectRun
 from catalog.experiments import ExperimentRun, Metric
 from catalog.models import HeadType, Paper
 from catalog.registry import Registry
+from catalog.relation_runs import RelationRun
 from catalog.runs import MeasuredModel, ProbeRun, Provenance
 
 HOSTILE = 'A <script>alert("x")</script> *star* | # [link](javascript:alert(1)) `code` {{ 7 * 7 }} {: #id } & 1. _end_'
@@ -317,3 +318,42 @@ def world():
     ]
     runs = [_make_run(), _make_run("lake-2", n_layers=8), _make_run(probe="far_echo", level=0.3)]
     return Registry({paper.id: paper for paper in papers}, {head_type.id: head_type for head_type in head_types}, runs)
+
+
+@pytest.fixture
+def make_relation_run(make_run):
+    """Function that makes a run of an invented relation on Pond-1 from hits by head; other words change fields."""
+
+    def signed(found):
+        hits = [[(found or {}).get(f"L{layer}H{head}", 0) for head in range(3)] for layer in range(4)]
+        baselines = {"no_head": {10: 2}, "random": {10: [1, 3]}}
+        q_values = [[0.001 if hit else 1.0 for hit in row] for row in hits]
+        return {"hits": {10: hits}, "q_values": q_values, "first": baselines, "later": baselines}
+
+    def make_relation_run(writes=None, suppresses=None, **changes):
+        values = {
+            "relation": "frog_to_sound",
+            "category": "knowledge",
+            "definition": "The target is the sound of the frog.",
+            "pairs_sha256": "ab" * 32,
+            "model": make_run().model,
+            "n_candidates": 60,
+            "n_pairs": 40,
+            "n_targets": 39,
+            "majority": 0.05,
+            "least_pairs": 30,
+            "rows": "first_mlp",
+            "is_residual_added": False,
+            "are_norms_folded": False,
+            "n_random": 2,
+            "seed": 0,
+            "k": 10,
+            "threshold": 0.15,
+            "false_discovery_rate": 0.05,
+            "writes": signed(writes),
+            "suppresses": signed(suppresses),
+            "provenance": make_run().provenance,
+        } | changes
+        return RelationRun.model_validate(values)
+
+    return make_relation_run

@@ -62,6 +62,8 @@ def test_every_entry_has_a_page(html, catalogue):
     expected |= {f"head-types/{name}.html" for name in catalogue.head_types}
     expected |= {f"models/{run.model.slug}.html" for run in catalogue.runs}
     expected |= {f"models/{run.model.slug}/{name}.html" for run in catalogue.runs for name in run.heads()}
+    expected |= {f"experiments/{run.experiment}.html" for run in catalogue.experiments}
+    expected |= {f"relations/{name}.html" for name in catalogue.relations}
     assert expected <= html.keys()
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from catalog.pictures import text_at
 
-N_TICKS = 5
+N_STEPS = 4
+"""Steps between ticks, about."""
+
+NEAR_ZERO = 0.1
+"""Part of the highest number below which the lowest one is no reason to leave 0 out."""
+
+ROUNDING = 1e-9
+"""Part of a step by which a tick may lie outside its axis."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,7 @@ class Axis:
             The axis.
         """
         low, high = min(values), max(values)
+        low = 0.0 if 0 < low < NEAR_ZERO * high else low
         return cls(low, high if high > low else low + 1, length)
 
     def along(self, value: float) -> float:
@@ -37,8 +46,16 @@ class Axis:
         return self.length * (value - self.low) / (self.high - self.low)
 
     def ticks(self) -> list[float]:
-        """Numbers that are written at the axis."""
-        return [self.low + (self.high - self.low) * step / (N_TICKS - 1) for step in range(N_TICKS)]
+        """Round numbers that are written at the axis."""
+        step = _round_step((self.high - self.low) / N_STEPS)
+        first, last = math.ceil(self.low / step - ROUNDING), math.floor(self.high / step + ROUNDING)
+        return [number * step for number in range(first, last + 1)]
+
+
+def _round_step(wanted: float) -> float:
+    """The step of 1, 2 or 5 times a power of ten that comes nearest to a wish."""
+    power = 10.0 ** math.floor(math.log10(wanted))
+    return min((factor * power for factor in (1, 2, 5, 10)), key=lambda step: abs(math.log(step / wanted)))
 
 
 @dataclass(frozen=True)
@@ -83,6 +100,6 @@ def tick_text(value: float) -> str:
         value: The number.
 
     Returns:
-        Two significant digits, whole numbers in full.
+        Up to six significant digits, with a real minus.
     """
-    return (f"{value:.0f}" if abs(value) >= 100 else f"{value:.2g}").replace("-", "−")
+    return f"{value:g}".replace("-", "−")

@@ -22,7 +22,6 @@ def test_device_that_is_missing_is_named_with_a_way_out(wanted):
 
 def test_one_thread_is_one_thread_and_gives_the_others_back():
     before = torch.get_num_threads()
-    with pytest.raises(ZeroDivisionError), one_thread():
+    with one_thread():
         assert torch.get_num_threads() == 1
-        raise ZeroDivisionError
     assert torch.get_num_threads() == before

@@ -10,7 +10,12 @@ from catalog.pictures import text_at
 
 N_TICKS = 5
 """Steps from one end of an axis to the other, at most."""
+
+NEAR_ZERO = 0.1
+"""Part of the highest number below which the lowest one is no reason to leave 0 out."""
+
 ROUNDING = 1e-9
+"""Part of a step by which a tick may lie outside its axis."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class Axis:
             The axis.
         """
         low, high = min(values), max(values)
+        low = 0.0 if 0 < low < NEAR_ZERO * high else low
         return cls(low, high if high > low else low + 1, length)
 
     def along(self, value: float) -> float:

@@ -1,6 +1,7 @@
 """Where to compute."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 
@@ -30,3 +31,21 @@ def choose_device(wanted: str, by_itself: Sequence[str] = ("cuda",)) -> torch.de
         way_out = "use auto, cpu, cuda, or cuda:1"
         raise BadInputError(f"device '{wanted}' cannot be used here ({reason}); {way_out}") from error
     return torch.device(wanted)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread of the CPU for the length of a with block.
+
+    For tensors so small that threads wait for each other longer than they compute; sums are then taken in one order on
+    every machine.
+
+    Yields:
+        Nothing.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -18,7 +18,7 @@ from platformdirs import user_cache_path
 from catalog.experiments import Bar, ExperimentRun, Figure, Metric, Series, Table, settings_key
 from catalog.files import write_text
 from catalog.ids import PaperId
-from probes.devices import choose_device
+from probes.devices import choose_device, one_thread
 from probes.errors import BadInputError, DivergedError
 from probes.experiments.report import Report
 from probes.experiments.settings import Settings
@@ -228,12 +228,13 @@ class TrainedExperiment(Experiment):
 
     def facts(self, settings: Any, seeds: Sequence[int], place: Place, work: Path) -> Iterable[tuple[int, Facts]]:
         """Train and measure every seed; see Experiment.facts."""
-        for trained in _trainings(self.plan(settings), seeds, place, work):
-            folder = work / f"seed-{trained.seed}"
-            save_model(trained.model, folder)
-            if trained.diverged_at is not None:
-                raise DivergedError(trained.seed, trained.diverged_at, trained.n_steps, f"in {folder}")
-            yield trained.seed, self.measure(settings, trained)
+        with one_thread():
+            for trained in _trainings(self.plan(settings), seeds, place, work):
+                folder = work / f"seed-{trained.seed}"
+                save_model(trained.model, folder)
+                if trained.diverged_at is not None:
+                    raise DivergedError(trained.seed, trained.diverged_at, trained.n_steps, f"in {folder}")
+                yield trained.seed, self.measure(settings, trained)
 
 
 def _trainings(plan: Plan, seeds: Sequence[int], place: Place, work: Path) -> Iterable[Trained]:

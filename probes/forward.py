@@ -138,7 +138,7 @@ def read(
     return [_joined(column) for column in zip(*parts, strict=True)]
 
 
-def _joined(parts: Sequence[Reading]) -> Reading:
+def _joined(parts: Sequence[Tensor]) -> Reading:
     """Readings of all chunks; where whole rows were read, keys behind the end of a chunk's longest sample are 0."""
     longest = max(part.shape[-1] for part in parts) if parts[0].ndim else 0
     return torch.cat([pad(part, (0, longest - part.shape[-1])) if part.ndim > 1 else part for part in parts])

@@ -232,10 +232,10 @@ def test_layers_that_cannot_be_hooked_are_named(tmp_path):
 
 
 def test_engine_that_reads_wrongly_is_caught(folder, monkeypatch):
-    from probes.calls import StreamedCall
+    from probes import kernels
 
-    right = StreamedCall.probabilities
-    monkeypatch.setattr(StreamedCall, "probabilities", lambda call, keys: right(call, keys) * 1.01)
+    right = kernels._softmax
+    monkeypatch.setattr(kernels, "_softmax", lambda *parts: right(*parts) * 1.01)
     with pytest.raises(SelfCheckError, match="layer 0: streamed attention differs"):
         load_model(folder)
 

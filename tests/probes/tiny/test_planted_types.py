@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerFast
 
 from catalog.ids import HeadName
 from probes import detectors, load_model, run
-from probes.detectors.successor import DAYS, MONTHS, ORDINALS
+from probes.circuits.succession import DAYS, MONTHS, ORDINALS
 from probes.recipes.needle import Needle, NeedleInHaystack
 from probes.tiny.planted import D_VOCAB, INDUCTION_HEAD, PREVIOUS_TOKEN_HEAD, planted_llama
 from probes.tiny.planted_circuits import COPIER, SUCCESSOR_HEAD, SUPPRESSOR, planted_circuits

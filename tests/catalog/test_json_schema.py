@@ -11,8 +11,12 @@ from catalog.json_schema import CONTENTS, dump_schema, json_schema, schema_files
 DATA = Path(__file__).parents[2] / "data"
 EXAMPLES = {
     **{name: [DATA / f"{name}.yaml"] for name in ("papers", "head_types", "left_out", "tombstones", "released")},
+    "relation": sorted((DATA / "relations").glob("*.yaml")),
     "run": sorted((DATA / "runs").rglob("*.json")),
     "effect": sorted((DATA / "effects").rglob("*.json")),
+    "relation_run": sorted((DATA / "relation_runs").rglob("*.json")),
+    "relation_check": sorted((DATA / "relation_checks").rglob("*.json")),
+    "head_operations": sorted((DATA / "head_operations").rglob("*.json")),
     "experiment": sorted((DATA / "experiments").rglob("*.json")),
 }
 

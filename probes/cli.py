@@ -15,7 +15,18 @@ from probes import detectors
 from probes import sweep as sweeps
 from probes.circuits import commands as circuit_commands
 from probes.errors import BadInputError, InterruptedRunError, InterruptedSweepError
-from probes.options import AllowPickle, Json, Model, ModelName, TrustRemoteCode, check_writable
+from probes.options import (
+    AllowPickle,
+    Device,
+    Dtype,
+    Json,
+    Model,
+    ModelName,
+    Revision,
+    TrustRemoteCode,
+    check_writable,
+    print_plugins,
+)
 from probes.relations import commands as relation_commands
 from probes.standard import DTYPE, DTYPE_NAMES, HALF_LENGTH, N_SAMPLES, SEED
 from probes.workers import Engine
@@ -27,6 +38,10 @@ if TYPE_CHECKING:
 ALL = "all"
 """Stands for all detectors that can be run."""
 
+HalfLength = Annotated[int, typer.Option(help="Random tokens that are repeated.")]
+Samples = Annotated[int, typer.Option("--samples", help="Number of random samples.")]
+Seed = Annotated[int, typer.Option(help="Seed of the random tokens and of the null.")]
+
 app = typer.Typer(help="Measure attention heads of a model.", no_args_is_help=True)
 circuit_commands.attach(app)
 relation_commands.attach(app)
@@ -35,13 +50,7 @@ relation_commands.attach(app)
 @app.command("list")
 def list_detectors(as_json: Json = False) -> None:
     """List the detectors. Example: headatlas probe list."""
-    lines = {name: detectors.describe(name).partition("\n")[0] for name in detectors.names()}
-    if as_json:
-        typer.echo(json.dumps(lines))
-        return
-    width = max(map(len, lines))
-    for name, line in lines.items():
-        typer.echo(f"{name:{width}}  {line}")
+    print_plugins(detectors.names(), detectors.describe, as_json=as_json)
 
 
 @app.command("describe")
@@ -71,16 +80,16 @@ def run(
         typer.Argument(metavar="[DETECTOR]...", help='Detectors to run; "all", or none named: all that can be run.'),
     ] = None,
     model: Model = "demo",
-    revision: Annotated[str | None, typer.Option(help="Commit, branch or tag on the hub.")] = None,
+    revision: Revision = None,
     texts: Annotated[
         Path | None, typer.Option(help="Text file to read in place of random tokens, one sample a line.")
     ] = None,
     length: Annotated[int | None, typer.Option(help="Tokens to keep of each text; the shortest if left out.")] = None,
-    half_length: Annotated[int, typer.Option(help="Random tokens that are repeated.")] = HALF_LENGTH,
-    n_samples: Annotated[int, typer.Option("--samples", help="Number of random samples.")] = N_SAMPLES,
-    seed: Annotated[int, typer.Option(help="Seed of the random tokens and of the null.")] = SEED,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    dtype: Annotated[str, typer.Option(help="Number format: fp32, bf16 or fp16.")] = DTYPE,
+    half_length: HalfLength = HALF_LENGTH,
+    n_samples: Samples = N_SAMPLES,
+    seed: Seed = SEED,
+    device: Device = "auto",
+    dtype: Dtype = DTYPE,
     trust_remote_code: TrustRemoteCode = False,
     allow_pickle: AllowPickle = False,
     measure_again: Annotated[bool, typer.Option("--again", help="Measure what is finished already once more.")] = False,
@@ -180,11 +189,11 @@ def sweep(
     output: Annotated[Path, typer.Option(help="Folder of the sweep.")] = Path("sweep"),
     engine: Annotated[Engine, typer.Option(help="This process, processes, or workers of Ray.")] = Engine.HERE,
     n_workers: Annotated[int, typer.Option("--workers", min=1, help="Models at the same time; not with here.")] = 2,
-    half_length: Annotated[int, typer.Option(help="Random tokens that are repeated.")] = HALF_LENGTH,
-    n_samples: Annotated[int, typer.Option("--samples", help="Number of random samples.")] = N_SAMPLES,
-    seed: Annotated[int, typer.Option(help="Seed of the random tokens and of the null.")] = SEED,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    dtype: Annotated[str, typer.Option(help="Number format: fp32, bf16 or fp16.")] = DTYPE,
+    half_length: HalfLength = HALF_LENGTH,
+    n_samples: Samples = N_SAMPLES,
+    seed: Seed = SEED,
+    device: Device = "auto",
+    dtype: Dtype = DTYPE,
     trust_remote_code: TrustRemoteCode = False,
     allow_pickle: AllowPickle = False,
 ) -> None:

@@ -10,12 +10,12 @@ import typer
 
 from probes import experiments
 from probes.errors import BadInputError, InterruptedExperimentError, InterruptedSweepError
+from probes.options import Json, print_plugins
 from probes.workers import Engine
 
 if TYPE_CHECKING:
     from catalog.experiments import ExperimentRun
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Name = Annotated[str, typer.Argument(help="Name of an experiment.")]
 Seeds = Annotated[str, typer.Option(help="How many seeds, from 0 on; or the seeds, such as 0,3,7.")]
 Device = Annotated[str, typer.Option(help="auto (cuda, else mps, else cpu), cpu, cuda:1, ...")]
@@ -27,13 +27,7 @@ app = typer.Typer(help="Train small transformers that answer a question.", no_ar
 @app.command("list")
 def list_experiments(as_json: Json = False) -> None:
     """List the experiments. Example: headatlas experiment list."""
-    lines = {name: experiments.describe(name).partition("\n")[0] for name in experiments.names()}
-    if as_json:
-        typer.echo(json.dumps(lines))
-        return
-    width = max(map(len, lines))
-    for name, line in lines.items():
-        typer.echo(f"{name:{width}}  {line}")
+    print_plugins(experiments.names(), experiments.describe, as_json=as_json)
 
 
 @app.command("describe")

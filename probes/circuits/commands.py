@@ -13,17 +13,13 @@ import typer
 import probes
 from catalog.ids import HeadName
 from probes.errors import BadInputError, InterruptedRunError
-from probes.options import AllowPickle, Json, Model, TrustRemoteCode
+from probes.options import AllowPickle, Device, Dtype, Json, Model, Revision, TrustRemoteCode
 from probes.standard import DTYPE, DTYPE_NAMES, SEED
 
 if TYPE_CHECKING:
     from probes.adapters.base import ProbedModel
     from probes.circuits.composed_pairs import Composition, Pair
     from probes.circuits.of_head import HeadCircuits
-
-Revision = Annotated[str | None, typer.Option(help="Commit, branch or tag on the hub.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
-Dtype = Annotated[str, typer.Option(help="Number format: fp32, bf16 or fp16.")]
 
 
 def attach(app: typer.Typer) -> None:

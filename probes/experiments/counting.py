@@ -79,14 +79,7 @@ class CountingSettings(Settings):
     @property
     def training(self) -> Training:
         """How it learns."""
-        return Training(
-            n_steps=self.n_steps,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            n_warmup=self.n_warmup,
-            evaluate_every=self.evaluate_every,
-            mixed_precision=self.mixed_precision,
-        )
+        return Training.of(self)
 
     @property
     def is_standard(self) -> bool:

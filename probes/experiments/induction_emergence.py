@@ -73,14 +73,7 @@ class InductionSettings(Settings):
     @property
     def training(self) -> Training:
         """How they learn it."""
-        return Training(
-            n_steps=self.n_steps,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            n_warmup=self.n_warmup,
-            floor=1.0,
-            evaluate_every=self.evaluate_every,
-        )
+        return Training.of(self, floor=1.0)
 
     @property
     def config(self) -> TinyConfig:

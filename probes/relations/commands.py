@@ -10,7 +10,7 @@ import typer
 
 import probes
 from probes.errors import BadInputError, InterruptedRunError, RunNotSavedError
-from probes.options import AllowPickle, Json, Model, ModelName, TrustRemoteCode, check_writable
+from probes.options import AllowPickle, Device, Dtype, Json, Model, ModelName, TrustRemoteCode, check_writable
 from probes.relations.printing import print_check, print_operations, print_run
 from probes.standard import DTYPE, DTYPE_NAMES, SEED
 
@@ -26,6 +26,9 @@ Rows = Annotated[
 ]
 Residual = Annotated[bool, typer.Option("--residual", help="Add the embedding to the output of the first MLP.")]
 FoldNorms = Annotated[bool, typer.Option("--fold-norms", help="Fold in gain and centring of the norms.")]
+RelationRuns = Annotated[
+    Path | None, typer.Option(help="Folder of all relation runs; data/relation_runs if left out.")
+]
 WantedRelations = Annotated[
     list[str] | None, typer.Option("--relation", help="Only this relation; may be given several times.")
 ]
@@ -50,14 +53,12 @@ def relations(
     fold_norms: FoldNorms = False,
     least_pairs: Annotated[int | None, typer.Option(help="Pairs that must be left by the tokenizer; 30.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the random maps.")] = SEED,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    dtype: Annotated[str, typer.Option(help="Number format: fp32, bf16 or fp16.")] = DTYPE,
+    device: Device = "auto",
+    dtype: Dtype = DTYPE,
     trust_remote_code: TrustRemoteCode = False,
     allow_pickle: AllowPickle = False,
     name: ModelName = None,
-    output: Annotated[
-        Path | None, typer.Option(help="Folder of all relation runs; data/relation_runs if left out.")
-    ] = None,
+    output: RelationRuns = None,
     measure_again: Annotated[bool, typer.Option("--again", help="Measure what is finished already once more.")] = False,
     top: Annotated[int, typer.Option(help="How many heads to print.")] = 5,
     as_json: Json = False,
@@ -122,13 +123,11 @@ def describe_head(
         str | None, typer.Option(help="Model behind the endpoint; for --describer local, a model as in --model.")
     ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that an endpoint may take.")] = 60.0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    device: Device = "auto",
     trust_remote_code: TrustRemoteCode = False,
     allow_pickle: AllowPickle = False,
     name: ModelName = None,
-    runs: Annotated[
-        Path | None, typer.Option(help="Folder of all relation runs; data/relation_runs if left out.")
-    ] = None,
+    runs: RelationRuns = None,
     output: Annotated[Path | None, typer.Option(help="Folder to keep the description in.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -175,13 +174,11 @@ def check_relations(
     wanted: WantedRelations = None,
     model: Model = "demo",
     most_pairs: Annotated[int, typer.Option("--pairs", min=2, help="No more pairs than these of each relation.")] = 64,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    device: Device = "auto",
     trust_remote_code: TrustRemoteCode = False,
     allow_pickle: AllowPickle = False,
     name: ModelName = None,
-    runs: Annotated[
-        Path | None, typer.Option(help="Folder of all relation runs; data/relation_runs if left out.")
-    ] = None,
+    runs: RelationRuns = None,
     output: Annotated[Path | None, typer.Option(help="Folder of all checks; data/relation_checks if left out.")] = None,
     as_json: Json = False,
 ) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from probes.errors import BadInputError
 from probes.tiny.transformer import TinyForCausalLM
@@ -50,6 +50,20 @@ class Training:
             raise BadInputError(f"n_warmup is {self.n_warmup}; it must be from 0 to below n_steps, {self.n_steps}")
         if not (self.learning_rate > 0 and 0 <= self.floor <= 1):
             raise BadInputError(f"learning_rate {self.learning_rate} must be above 0, floor {self.floor} from 0 to 1")
+
+    @classmethod
+    def of(cls, settings: object, **others: float) -> "Training":
+        """Training of an experiment.
+
+        Args:
+            settings: Settings of the experiment; those that have the name of a field here are taken.
+            others: Further fields.
+
+        Returns:
+            The training; fields that neither names have their defaults.
+        """
+        named = {part.name: getattr(settings, part.name) for part in fields(cls) if hasattr(settings, part.name)}
+        return cls(**(named | others))
 
     def rate(self, step: int) -> float:
         """Learning rate of a step.

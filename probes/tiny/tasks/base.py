@@ -1,13 +1,16 @@
 """What a task is: a source of token sequences with answers at some of their positions."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from probes.shapes import Tokens
+
+Drawn = TypeVar("Drawn")
 
 
 @dataclass(frozen=True)
@@ -62,3 +65,48 @@ class Task(Protocol):
         Returns:
             Batches, one for each length.
         """
+
+
+class DrawnTask(ABC, Generic[Drawn]):
+    """A task whose sequences are all drawn in one way, together with what is known of them."""
+
+    n_evaluated: int
+    """Sequences in the evaluation set."""
+
+    evaluation_seed: ClassVar[int]
+    """Seed of the evaluation set."""
+
+    @abstractmethod
+    def draw(self, n: int, generator: torch.Generator) -> Drawn:
+        """Fresh sequences.
+
+        Args:
+            n: How many.
+            generator: Source of the draw.
+
+        Returns:
+            The sequences, with what is known of them.
+        """
+
+    @abstractmethod
+    def asked(self, sequences: Drawn) -> Batch:
+        """What a model has to say to sequences.
+
+        Args:
+            sequences: From draw.
+
+        Returns:
+            The batch.
+        """
+
+    def batch(self, generator: torch.Generator, step: int, n: int) -> Batch:
+        """Data of one step: fresh sequences; all steps are alike."""
+        return self.asked(self.draw(n, generator))
+
+    def evaluation(self) -> list[Batch]:
+        """The same sequences at every evaluation, in one batch."""
+        return [self.asked(self.evaluated())]
+
+    def evaluated(self) -> Drawn:
+        """The sequences of the evaluation, with what is known of them."""
+        return self.draw(self.n_evaluated, torch.Generator().manual_seed(self.evaluation_seed))

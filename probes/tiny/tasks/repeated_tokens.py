@@ -8,6 +8,7 @@ differ, is our choice.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Int
@@ -15,9 +16,7 @@ from torch import Tensor
 
 from probes.errors import BadInputError
 from probes.shapes import Tokens
-from probes.tiny.tasks.base import Batch
-
-EVALUATION_SEED = 2209_11895
+from probes.tiny.tasks.base import Batch, DrawnTask
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,10 @@ class RepeatedSequences:
 
 
 @dataclass(frozen=True)
-class RepeatedTokens:
+class RepeatedTokens(DrawnTask[RepeatedSequences]):
     """Blocks of random tokens without repeats, each repeated to the end."""
+
+    evaluation_seed: ClassVar[int] = 2209_11895
 
     d_vocab: int = 64
     length: int = 64
@@ -78,31 +79,6 @@ class RepeatedTokens:
     def n_ctx(self) -> int:
         """Tokens of a sequence."""
         return self.length
-
-    def batch(self, generator: torch.Generator, step: int, n: int) -> Batch:
-        """Fresh sequences, of which every next token is asked for.
-
-        Args:
-            generator: Source of everything that is random.
-            step: Number of the step; all are alike.
-            n: Number of sequences.
-
-        Returns:
-            The batch.
-        """
-        return self.asked(self.draw(n, generator))
-
-    def evaluation(self) -> list[Batch]:
-        """The same sequences at all times.
-
-        Returns:
-            One batch.
-        """
-        return [self.asked(self.evaluated())]
-
-    def evaluated(self) -> RepeatedSequences:
-        """The sequences of the evaluation, with their periods."""
-        return self.draw(self.n_evaluated, torch.Generator().manual_seed(EVALUATION_SEED))
 
     def asked(self, sequences: RepeatedSequences) -> Batch:
         """What a model has to say to sequences: every next token, known or not.

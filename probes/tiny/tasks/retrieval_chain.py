@@ -10,7 +10,7 @@ the number of chains are ours; four chains give the guess level of the paper's p
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 from jaxtyping import Int
@@ -18,12 +18,10 @@ from torch import Tensor
 
 from probes.errors import BadInputError
 from probes.shapes import Tokens
-from probes.tiny.tasks.base import Batch
+from probes.tiny.tasks.base import Batch, DrawnTask
 
 Targets = Literal["every link", "last link", "mixed"]
 """What is asked for: c_1 .. c_D of the chain of c_0, by D read-outs; c_D alone; or c_D where the query is any c_s."""
-
-EVALUATION_SEED = 2411_12118
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,10 @@ class ChainSequences:
 
 
 @dataclass(frozen=True)
-class RetrievalChains:
+class RetrievalChains(DrawnTask[ChainSequences]):
     """The task R(D, C)."""
+
+    evaluation_seed: ClassVar[int] = 2411_12118
 
     depth: int = 3
     """D, facts in a chain."""
@@ -98,31 +98,6 @@ class RetrievalChains:
     def n_readouts(self) -> int:
         """Read-outs that the model needs; the last one says c_D."""
         return self.depth if self.targets == "every link" else 1
-
-    def batch(self, generator: torch.Generator, step: int, n: int) -> Batch:
-        """Fresh sequences with what is asked for at their last token.
-
-        Args:
-            generator: Source of everything that is random.
-            step: Number of the step; all are alike.
-            n: Number of sequences.
-
-        Returns:
-            The batch.
-        """
-        return self.asked(self.draw(n, generator))
-
-    def evaluation(self) -> list[Batch]:
-        """The same sequences at all times.
-
-        Returns:
-            One batch.
-        """
-        return [self.asked(self.evaluated())]
-
-    def evaluated(self) -> ChainSequences:
-        """The sequences of the evaluation, with all that is known of them."""
-        return self.draw(self.n_evaluated, torch.Generator().manual_seed(EVALUATION_SEED))
 
     def asked(self, sequences: ChainSequences) -> Batch:
         """What a model has to say to sequences.

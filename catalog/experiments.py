@@ -110,7 +110,7 @@ class Table(Record):
 
 
 class Figure(Record):
-    """What is to be drawn, and out of what; the drawing itself is made by catalog.experiment_pictures."""
+    """What is to be drawn, and out of what; the drawing itself is made by catalog.pictures.experiment_figures."""
 
     kind: Literal["curves", "grid", "scatter"] = Field(
         description="Lines of a series, a table as a map of colours, or two columns of a table against each other."

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from catalog.head_map import number
 from catalog.ids import HeadName
-from catalog.pictures import Picture, side_by_side
+from catalog.pictures.head_map import number
+from catalog.pictures.picture import Picture, side_by_side
+from catalog.pictures.scatter import Dot, draw_scatter
 from catalog.rankings import rank_correlation
 from catalog.runs import ProbeRun, at
-from catalog.scatter import Dot, draw_scatter
 from probes.errors import BadInputError
 
 if TYPE_CHECKING:

@@ -136,9 +136,9 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show recorded results. Example: headatlas experiment show counting --set n_heads=8."""
-    from catalog.experiment_pictures import draw
     from catalog.experiments import read_experiments
     from catalog.files import data_folder
+    from catalog.pictures.experiment_figures import draw
 
     experiments.describe(name)
     wanted = dict(map(_pair, chosen or []))

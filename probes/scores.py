@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.files import runs_folder
-from catalog.head_map import draw_head_map
 from catalog.ids import HeadName
 from catalog.models import Paper
-from catalog.pictures import Picture, side_by_side
+from catalog.pictures.head_map import draw_head_map
+from catalog.pictures.picture import Picture, side_by_side
 from catalog.registry import Registry
 from catalog.runs import ProbeRun, at, read_run, write_run
 from probes.comparison import Comparison

@@ -98,7 +98,7 @@ def name_of(path):
         "import catalog; [getattr(catalog, name) for name in catalog.__all__]",
         "import catalog.registry; catalog.registry.Registry.load()",
         "import catalog.cli",
-        "import catalog.site, catalog.head_map",
+        "import catalog.site, catalog.pictures.head_map",
     ],
 )
 def test_catalog_imports_nothing_heavy_and_no_probes(statement):

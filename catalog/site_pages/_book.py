@@ -11,10 +11,10 @@ from catalog.claims import Check, ledger, overall
 from catalog.effects import EffectRun
 from catalog.experiments import ExperimentRun
 from catalog.exporters import bibtex
-from catalog.head_map import number
 from catalog.head_operations import HeadOperations
 from catalog.ids import HeadName
 from catalog.models import BaseClaim, Paper
+from catalog.pictures.head_map import number
 from catalog.portraits import Portrait, portraits
 from catalog.registry import Registry
 from catalog.relation_runs import SIGNS, RelationRun, Sign

@@ -11,9 +11,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog.called_map import draw_called_map
-from catalog.head_map import draw_head_map
-from catalog.small_map import draw_small_map
+from catalog.pictures.called_map import draw_called_map
+from catalog.pictures.head_map import draw_head_map
+from catalog.pictures.small_map import draw_small_map
 from catalog.texts import SPACE
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from catalog.claims import Check
-from catalog.experiment_pictures import draw
 from catalog.experiments import ExperimentRun, Setting, Table
 from catalog.models import ExperimentClaim
-from catalog.pictures import Picture
+from catalog.pictures.experiment_figures import draw
+from catalog.pictures.picture import Picture
 from catalog.site_pages._book import Book
 
 MOST_ROWS = 60

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from catalog.experiments import Curve
 from catalog.ids import HeadName
-from catalog.line_chart import draw_lines
-from catalog.pictures import Picture
+from catalog.pictures.line_chart import draw_lines
+from catalog.pictures.picture import Picture
+from catalog.pictures.relation_map import draw_relation_map
 from catalog.relation_checks import RelationAblation, RelationCheck
-from catalog.relation_map import draw_relation_map
 from catalog.relation_runs import SIGNS, RelationRun, Sign
 from catalog.relations import Category
 from catalog.site_pages._book import Book

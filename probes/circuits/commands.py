@@ -148,7 +148,7 @@ def _print_composition(found: Composition, top: int) -> None:
 
 
 def _draw(found: list[Composition]) -> Any:
-    from catalog.pictures import side_by_side
+    from catalog.pictures.picture import side_by_side
 
     pictures = [one.plot() for one in found]
     return pictures[0] if len(pictures) == 1 else side_by_side(pictures, " ".join(one.caption for one in pictures))

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from catalog.ids import HeadName
-from catalog.pictures import Picture
+from catalog.pictures.picture import Picture
 
 if TYPE_CHECKING:
     import pandas as pd

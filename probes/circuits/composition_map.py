@@ -6,8 +6,8 @@ One cell a pair of layers, coloured by its strongest pair of heads above the bas
 from collections.abc import Iterator
 from html import escape
 
-from catalog.head_map import FAINTEST, POSITIVE, number, ticks
-from catalog.pictures import Picture, opening_tag, text_at
+from catalog.pictures.head_map import FAINTEST, POSITIVE, number, ticks
+from catalog.pictures.picture import Picture, opening_tag, text_at
 from probes.circuits.composed_pairs import Composition, Pair
 
 WIDTH = 480

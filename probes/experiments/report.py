@@ -13,7 +13,7 @@ from probes.errors import BadInputError, RunNotSavedError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from catalog.pictures import Picture
+    from catalog.pictures.picture import Picture
 
 
 class Report:
@@ -63,7 +63,7 @@ class Report:
         Raises:
             PictureError: there is no such figure.
         """
-        from catalog.experiment_pictures import draw
+        from catalog.pictures.experiment_figures import draw
 
         return draw(self.run, name)
 

@@ -26,9 +26,7 @@ Rows = Annotated[
 ]
 Residual = Annotated[bool, typer.Option("--residual", help="Add the embedding to the output of the first MLP.")]
 FoldNorms = Annotated[bool, typer.Option("--fold-norms", help="Fold in gain and centring of the norms.")]
-RelationRuns = Annotated[
-    Path | None, typer.Option(help="Folder of all relation runs; data/relation_runs if left out.")
-]
+RelationRuns = Annotated[Path | None, typer.Option(help="Folder of all relation runs; data/relation_runs if left out.")]
 WantedRelations = Annotated[
     list[str] | None, typer.Option("--relation", help="Only this relation; may be given several times.")
 ]

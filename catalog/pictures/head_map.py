@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 
 from catalog.ids import HeadName
-from catalog.pictures import Picture, opening_tag, text_at
+from catalog.pictures.picture import Picture, opening_tag, text_at
 from catalog.runs import ProbeRun, at
 
 GRID_WIDTH = 540

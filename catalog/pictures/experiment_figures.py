@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from catalog.dot_chart import draw_dots
 from catalog.errors import PictureError, unknown_name_message
 from catalog.experiments import Cell, ExperimentRun, Figure, Table
-from catalog.grid_chart import draw_grid
-from catalog.line_chart import draw_lines
-from catalog.pictures import Picture, side_by_side
+from catalog.pictures.dot_chart import draw_dots
+from catalog.pictures.grid_chart import draw_grid
+from catalog.pictures.line_chart import draw_lines
+from catalog.pictures.picture import Picture, side_by_side
 
 
 def draw(run: ExperimentRun, name: str) -> Picture:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from catalog.pictures import Picture, opening_tag, text_at
+from catalog.pictures.picture import Picture, opening_tag, text_at
 
 SIDE = 260
 """Side of the square that the dots lie in."""

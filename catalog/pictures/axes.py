@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from catalog.pictures import text_at
+from catalog.pictures.picture import text_at
 
 N_TICKS = 5
 """Steps from one end of an axis to the other, at most."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from catalog.axes import Axis, Frame
 from catalog.experiments import Curve
-from catalog.pictures import Picture, opening_tag, text_at
+from catalog.pictures.axes import Axis, Frame
+from catalog.pictures.picture import Picture, opening_tag, text_at
 
 WIDTH, HEIGHT = 380, 220
 LEFT, TOP, BELOW, LINE = 58, 30, 44, 16

@@ -2,8 +2,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from catalog.called_map import draw_called_map
 from catalog.ids import HeadName
+from catalog.pictures.called_map import draw_called_map
 
 SVG = {"svg": "http://www.w3.org/2000/svg"}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 
-from catalog.head_map import BELOW, FAINTEST, LEFT, N_SWATCHES, POSITIVE, Layout, axes
 from catalog.ids import HeadName
-from catalog.pictures import Picture, opening_tag, text_at
+from catalog.pictures.head_map import BELOW, FAINTEST, LEFT, N_SWATCHES, POSITIVE, Layout, axes
+from catalog.pictures.picture import Picture, opening_tag, text_at
 from catalog.runs import MeasuredModel
 
 

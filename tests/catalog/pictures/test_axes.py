@@ -2,7 +2,7 @@
 
 import pytest
 
-from catalog.axes import Axis, Frame, tick_text
+from catalog.pictures.axes import Axis, Frame, tick_text
 
 
 @pytest.mark.parametrize(

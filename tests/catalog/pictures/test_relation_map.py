@@ -2,8 +2,8 @@
 
 from xml.etree import ElementTree
 
-from catalog.head_map import NEGATIVE, OUTLINE, POSITIVE
-from catalog.relation_map import draw_relation_map
+from catalog.pictures.head_map import NEGATIVE, OUTLINE, POSITIVE
+from catalog.pictures.relation_map import draw_relation_map
 
 
 def cell_of(picture, head):

@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 import pytest
 
 from catalog.errors import PictureError
-from catalog.experiment_pictures import draw
 from catalog.experiments import Curve
-from catalog.grid_chart import draw_grid
-from catalog.line_chart import draw_lines
+from catalog.pictures.experiment_figures import draw
+from catalog.pictures.grid_chart import draw_grid
+from catalog.pictures.line_chart import draw_lines
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -77,5 +77,5 @@ def test_names_of_cells_are_escaped_and_nothing_is_no_picture():
 
 
 def test_pictures_need_no_torch():
-    code = "import sys; sys.modules['torch'] = None; import catalog.experiment_pictures"
+    code = "import sys; sys.modules['torch'] = None; import catalog.pictures.experiment_figures"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from catalog.axes import Axis, Frame
 from catalog.errors import PictureError
-from catalog.pictures import Picture, opening_tag, text_at
+from catalog.pictures.axes import Axis, Frame
+from catalog.pictures.picture import Picture, opening_tag, text_at
 
 WIDTH, HEIGHT = 300, 220
 LEFT, TOP, RIGHT, BELOW = 58, 30, 14, 44

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from catalog.head_map import BELOW, OUTLINE, Layout, Scale, axes, legend, number
 from catalog.ids import HeadName
-from catalog.pictures import Picture, opening_tag
+from catalog.pictures.head_map import BELOW, OUTLINE, Layout, Scale, axes, legend, number
+from catalog.pictures.picture import Picture, opening_tag
 from catalog.relation_runs import RelationRun
 
 SCALE = Scale(reach=1.0, is_signed=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from catalog.head_map import FAINTEST, NEGATIVE, POSITIVE, describe, reach_of
 from catalog.ids import HeadName
-from catalog.pictures import Picture, opening_tag
+from catalog.pictures.head_map import FAINTEST, NEGATIVE, POSITIVE, describe, reach_of
+from catalog.pictures.picture import Picture, opening_tag
 from catalog.runs import ProbeRun
 
 N_STRENGTHS = 8
@@ -20,7 +20,7 @@ def draw_small_map(run: ProbeRun) -> Picture:
         run: The run.
 
     Returns:
-        The picture; the scale is that of `catalog.head_map.draw_head_map`.
+        The picture; the scale is that of `catalog.pictures.head_map.draw_head_map`.
     """
     n_layers, n_heads = run.model.n_layers, run.model.n_heads
     reach = reach_of(run)

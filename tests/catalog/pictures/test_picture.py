@@ -6,9 +6,9 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from catalog.errors import MissingPackageError, PictureError
-from catalog.head_map import draw_head_map
-from catalog.pictures import Picture, side_by_side
-from catalog.scatter import Dot, draw_scatter
+from catalog.pictures.head_map import draw_head_map
+from catalog.pictures.picture import Picture, side_by_side
+from catalog.pictures.scatter import Dot, draw_scatter
 
 SVG = "{http://www.w3.org/2000/svg}"
 DOTS = [Dot("L0H0: 0.1 and 0.9", 0.1, 0.9, False, True), Dot("L0H1: <b>", 0.8, 0.7, True, True)]

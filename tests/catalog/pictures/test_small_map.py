@@ -1,7 +1,7 @@
 import re
 from xml.etree import ElementTree
 
-from catalog.small_map import N_STRENGTHS, draw_small_map
+from catalog.pictures.small_map import N_STRENGTHS, draw_small_map
 
 PATHS = "{http://www.w3.org/2000/svg}path"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 
 from catalog.errors import PictureError
-from catalog.pictures import Picture, opening_tag, text_at
+from catalog.pictures.picture import Picture, opening_tag, text_at
 
 CELL, TOP, GAP, LINE = 26, 42, 8, 7
 COLOUR = "var(--ha-cell, #17508f)"

@@ -2,8 +2,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from catalog.head_map import draw_head_map, number
 from catalog.ids import HeadName
+from catalog.pictures.head_map import draw_head_map, number
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -22,7 +22,7 @@ BLOCK = 64
 """Query rows that the block-wise path holds at a time; few enough for the caches of a processor."""
 
 STRAND = 16
-"""Keys of a strand: every so-manieth of a row."""
+"""Keys of a strand, evenly spread over the row."""
 
 UNSEEN = -1e30
 """Score of a key that a query may not see: its probability is 0, and 0 times it is 0."""
@@ -53,11 +53,6 @@ class Scoring:
     def is_plain(self) -> bool:
         """Whether a fused kernel computes the same."""
         return self.mask is None and self.softcap is None and self.sink is None
-
-    @property
-    def is_linear(self) -> bool:
-        """Whether scores are scaled dot products and every row sums to one."""
-        return self.softcap is None and self.sink is None
 
     def cap(self, scores: Tensor) -> Tensor:
         """Scores after soft-capping, if the layer has any."""

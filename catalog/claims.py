@@ -20,6 +20,7 @@ from catalog.models import Claim, EffectClaim, ExperimentClaim, HeadsClaim, Pape
 from catalog.rankings import area_under_curve, chance_of, rank_correlation, recall_at_n
 from catalog.registry import Registry
 from catalog.runs import MeasuredModel, ProbeRun, at
+from catalog.texts import minus
 from catalog.verdicts import STANDARD_ERRORS, Outcome, interval_verdict
 from catalog.verdicts import Verdict as Verdict
 
@@ -49,6 +50,8 @@ class Check:
     numbers: dict[str, float] = field(default_factory=dict)
     experiment: ExperimentRun | None = None
     """The record of the experiment, if it was one."""
+    heads: tuple[HeadName, ...] = ()
+    """Query heads of the measured model that the verdict is about: named, called or ablated; strongest first."""
 
 
 def ledger(registry: Registry) -> list[Check]:
@@ -99,7 +102,9 @@ def _check_scores(registry: Registry, paper: Paper, claim: HeadsClaim | ShareCla
     runs = [run for run in registry.runs if run.probe in detectors and is_about(claim.model, run.model)]
     for run in runs:
         outcome = _heads_outcome(claim, run) if isinstance(claim, HeadsClaim) else _share_outcome(claim, run)
-        yield Check(paper, claim, outcome.verdict, outcome.reason, run.model, run.probe, outcome.numbers)
+        heads = _named_heads(claim, run) if isinstance(claim, HeadsClaim) else tuple(run.called())
+        about = (paper, claim, outcome.verdict, outcome.reason, run.model, run.probe, outcome.numbers)
+        yield Check(*about, heads=heads)
     if not runs and not detectors:
         yield Check(paper, claim, Verdict.UNTESTED, "no detector measures this as the paper does yet")
     elif not runs:
@@ -150,6 +155,12 @@ def _heads_outcome(claim: HeadsClaim, run: ProbeRun) -> Outcome:
     return Outcome(_heads_verdict(numbers), _heads_reason(claim, numbers), numbers)
 
 
+def _named_heads(claim: HeadsClaim, run: ProbeRun) -> tuple[HeadName, ...]:
+    """Query heads that a claim names, or that read the key-value heads which it names."""
+    named = {HeadName.parse(head) for head in claim.heads}
+    return tuple(name for name in run.ranked() if _unit_of(name, claim, run) in named)
+
+
 def _scores_by_unit(claim: HeadsClaim, run: ProbeRun) -> dict[HeadName, float]:
     """Score of every query head, or of every key-value head: that of the strongest query head which reads it."""
     scores: dict[HeadName, list[float]] = {}
@@ -189,20 +200,27 @@ def _heads_verdict(numbers: dict[str, float]) -> Verdict:
 
 
 def _heads_reason(claim: HeadsClaim, numbers: dict[str, float]) -> str:
-    share = f"{numbers['recall_at_n']:.0%} of the {claim.unit}s named are among the {len(claim.heads)} highest scores"
+    recall = _percent(numbers["recall_at_n"])
+    share = f"{recall} of the {claim.unit}s named are among the {len(claim.heads)} highest scores"
     ranking = f"AUROC {numbers['auroc']:.2f} over {numbers['n_heads']:.0f} heads"
     correlated = numbers.get("rank_correlation")
-    agreement = "" if correlated is None else f", rank correlation with the published scores {correlated:.2f}"
+    agreement = (
+        "" if correlated is None else f", rank correlation with the published scores {minus(f'{correlated:.2f}')}"
+    )
     return f"{share}, {ranking}{agreement}"
 
 
 def _share_outcome(claim: ShareClaim, run: ProbeRun) -> Outcome:
     n_heads = run.model.n_layers * (run.model.n_heads if claim.unit == "query head" else run.model.n_key_value_heads)
     low, share, high = (_n_called(claim, run, errors) / n_heads for errors in (-STANDARD_ERRORS, 0.0, STANDARD_ERRORS))
-    called = f"{share:.1%} of {n_heads} {claim.unit}s are called"
-    reason = f"{called} ({low:.1%} to {high:.1%} within the error of their scores)"
+    called = f"{_percent(share)} of {n_heads} {claim.unit}s are called"
+    reason = f"{called} ({_percent(low)} to {_percent(high)} within the error of their scores)"
     numbers = {"n_heads": float(n_heads), "share": share, "low": low, "high": high}
     return Outcome(interval_verdict((low, high), (claim.at_least, claim.at_most)), reason, numbers)
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.3g} %"
 
 
 def _n_called(claim: ShareClaim, run: ProbeRun, errors: float) -> int:
@@ -220,7 +238,8 @@ def _check_effect(registry: Registry, paper: Paper, claim: EffectClaim) -> Itera
     runs = [run for run in registry.effects if _bears_on(claim, run)]
     for run in runs:
         outcome = _effect_outcome(claim, run)
-        yield Check(paper, claim, outcome.verdict, outcome.reason, run.model, run.effect, outcome.numbers)
+        about = (paper, claim, outcome.verdict, outcome.reason, run.model, run.effect, outcome.numbers)
+        yield Check(*about, heads=tuple(map(HeadName.parse, run.heads)))
     if not runs and claim.effect is None:
         yield Check(paper, claim, Verdict.UNTESTED, "no effect of the probes measures this metric yet")
     elif not runs:
@@ -240,17 +259,17 @@ def _effect_outcome(claim: EffectClaim, run: EffectRun) -> Outcome:
     interval = run.interval
     claimed_way = sorted((sign * interval.low, sign * interval.high))
     verdict = interval_verdict((claimed_way[0], claimed_way[1]), (claim.at_least or 0.0, float("inf")))
-    reason = (
-        f"with {len(run.heads)} heads ablated, {run.metric} changes by {run.change:+.3g} {run.unit} "
-        f"({interval.low:+.3g} to {interval.high:+.3g}) against random heads"
-    )
+    change, low, high = (minus(f"{number:+.3g}") for number in (run.change, interval.low, interval.high))
+    ablated = f"with {len(run.heads)} {'head' if len(run.heads) == 1 else 'heads'} ablated"
+    reason = f"{ablated}, {run.metric} changes by {change} {run.unit} ({low} to {high}) against random heads"
     return Outcome(verdict, reason, {"change": run.change, "low": interval.low, "high": interval.high})
 
 
 def _check_experiment(registry: Registry, paper: Paper, claim: ExperimentClaim) -> Iterator[Check]:
     runs = runs_on(claim, registry.experiments)
+    experiments = [run for run in registry.experiments if run.experiment == claim.experiment]
     for run in runs:
-        found = experiment_outcome(claim, run)
+        found = experiment_outcome(claim, run, experiments)
         about = (paper, claim, found.verdict, found.reason)
         yield Check(*about, measured_by=run.experiment, experiment=run, numbers=found.numbers)
     if not runs:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from catalog.experiments import ExperimentRun, Metric
 from catalog.models import ExperimentClaim
+from catalog.settings import differing_settings
+from catalog.texts import minus
 from catalog.verdicts import STANDARD_ERRORS, Outcome, Verdict, interval_verdict
 
 
@@ -23,12 +25,13 @@ def runs_on(claim: ExperimentClaim, runs: Iterable[ExperimentRun]) -> list[Exper
     return [run for run in runs if run.experiment == claim.experiment and run.has(claim.settings)]
 
 
-def experiment_outcome(claim: ExperimentClaim, run: ExperimentRun) -> Outcome:
+def experiment_outcome(claim: ExperimentClaim, run: ExperimentRun, others: Iterable[ExperimentRun] = ()) -> Outcome:
     """What a record says about a claim.
 
     Args:
         claim: The claim.
         run: A record that bears on it.
+        others: Other records of the experiment; the reason says what tells it from them.
 
     Returns:
         The outcome; untested where the record lacks the metric.
@@ -43,7 +46,7 @@ def experiment_outcome(claim: ExperimentClaim, run: ExperimentRun) -> Outcome:
     if verdict is Verdict.NOT_REPRODUCED and claim.partly_at_least is not None and high >= claim.partly_at_least:
         verdict = Verdict.PARTLY
     numbers = {"mean": metric.mean, "low": low, "high": high, "n_seeds": float(len(run.seeds))}
-    return Outcome(verdict, _reason(claim, run, metric, (low, high)), numbers)
+    return Outcome(verdict, _reason(claim, run, metric, (low, high), differing_settings(run, others)), numbers)
 
 
 def claimed_range(claim: ExperimentClaim) -> str:
@@ -67,9 +70,11 @@ def _interval(metric: Metric) -> tuple[float, float]:
     return metric.mean - reach, metric.mean + reach
 
 
-def _reason(claim: ExperimentClaim, run: ExperimentRun, metric: Metric, interval: tuple[float, float]) -> str:
-    error = "" if metric.spread is None else f" ({interval[0]:.3g} to {interval[1]:.3g})"
+def _reason(
+    claim: ExperimentClaim, run: ExperimentRun, metric: Metric, interval: tuple[float, float], under: str
+) -> str:
+    low, mean, high = (minus(f"{number:.3g}") for number in (interval[0], metric.mean, interval[1]))
+    error = f" ({low} to {high})" if low != high else ""
     seeds = f"{len(run.seeds)} seed{'' if len(run.seeds) == 1 else 's'}"
-    settings = ", ".join(f"{name} {run.settings[name]}" for name in claim.settings)
-    under = f" with {settings}" if settings else ""
-    return f"{metric.description}: {metric.mean:.3g}{error} over {seeds}{under}, claimed is {claimed_range(claim)}"
+    conditions = f" with {under}" if under else ""
+    return f"{metric.description}: {mean}{error} over {seeds}{conditions}; the claim asks for {claimed_range(claim)}"

@@ -153,7 +153,11 @@ class Bar(Record):
         """
         if self.in_seeds is None:
             return self._holds(metric.mean)
-        return sum(map(self._holds, metric.by_seed)) >= self.in_seeds
+        return self.n_seeds_held(metric) >= self.in_seeds
+
+    def n_seeds_held(self, metric: Metric) -> int:
+        """In how many seeds a metric reaches the bar."""
+        return sum(map(self._holds, metric.by_seed))
 
     def _holds(self, value: float) -> bool:
         return (self.at_least is None or value >= self.at_least) and (self.at_most is None or value <= self.at_most)
@@ -197,6 +201,11 @@ class ExperimentRun(Record):
             if bar.metric not in self.metrics:
                 raise ValueError(f"a bar is about the metric {bar.metric}, which is not there")
         return self
+
+    @property
+    def n_bars_held(self) -> int:
+        """How many bars are reached."""
+        return sum(bar.is_held_by(self.metrics[bar.metric]) for bar in self.bars)
 
     @property
     def key(self) -> str:

@@ -39,6 +39,18 @@ def excerpt(text: str, longest: int = LONGEST_EXCERPT) -> str:
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
+def minus(number: str) -> str:
+    """Number as text with a true minus sign.
+
+    Args:
+        number: As Python prints it, without an exponent.
+
+    Returns:
+        Such as "−0.5".
+    """
+    return number.replace("-", "−")
+
+
 def authorship(summary: Summary) -> str:
     """Who wrote a summary, and whether somebody checked it.
 

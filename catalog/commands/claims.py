@@ -71,7 +71,7 @@ def _known(wanted: str, known: set[str], kind: str) -> set[str]:
 
 
 def _row(check: Check) -> list[str]:
-    measured = f"{check.model.slug}, {check.measured_by}" if check.model else ""
+    measured = f"{check.model.slug}, {check.measured_by}" if check.model else check.measured_by or ""
     return [check.verdict, f"{check.paper.id}#{check.claim.id}", measured, check.reason]
 
 

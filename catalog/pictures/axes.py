@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from catalog.pictures.picture import text_at
+from catalog.texts import minus
 
 N_TICKS = 5
 """Steps from one end of an axis to the other, at most."""
@@ -98,4 +99,4 @@ def tick_text(value: float) -> str:
     Returns:
         Three significant digits, whole numbers in full.
     """
-    return (f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−")
+    return minus(f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}")

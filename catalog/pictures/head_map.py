@@ -13,6 +13,7 @@ from html import escape
 from catalog.ids import HeadName
 from catalog.pictures.picture import Picture, opening_tag, text_at
 from catalog.runs import ProbeRun, at
+from catalog.texts import minus
 
 GRID_WIDTH = 540
 LARGEST_CELL = 20
@@ -151,7 +152,7 @@ def number(value: float) -> str:
     Returns:
         Such as "0.882" or "−1.500".
     """
-    return f"{value:.3f}".replace("-0.000", "0.000").replace("-", "−")
+    return minus(f"{value:.3f}".replace("-0.000", "0.000"))
 
 
 def _n_called(run: ProbeRun) -> str:
@@ -236,7 +237,7 @@ def legend(scale: Scale, layout: Layout, *, is_any_called: bool) -> Iterator[str
     y = layout.bottom + 32
     low, high = scale.swatches()[0], scale.swatches()[-1]
     yield text_at(LEFT - 7, y + 11, "score", "end")
-    yield text_at(LEFT + 12, y + 11, f"{low:.2g}".replace("-", "−"), "middle")
+    yield text_at(LEFT + 12, y + 11, minus(f"{low:.2g}"), "middle")
     for index, score in enumerate(scale.swatches()):
         yield f'<rect x="{LEFT + 28 + index * 16}" y="{y}" width="14" height="14" {scale.fill(score)}/>'
     yield text_at(LEFT + 122, y + 11, f"{high:.2g}", "middle")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from catalog.pictures.picture import Picture, opening_tag, text_at
+from catalog.texts import minus
 
 SIDE = 260
 """Side of the square that the dots lie in."""
@@ -93,7 +94,7 @@ def _axes(scale: _Scale, x_name: str, y_name: str) -> Iterator[str]:
     yield f'<rect x="{LEFT}" y="{TOP}" width="{SIDE}" height="{SIDE}" fill="none" {faint}/>'
     yield f'<line x1="{LEFT}" y1="{bottom}" x2="{LEFT + SIDE}" y2="{TOP}" {faint} stroke-dasharray="4 4"/>'
     for value in scale.ticks():
-        number = f"{value:.2g}".replace("-", "−")
+        number = minus(f"{value:.2g}")
         yield text_at(LEFT + scale.along(value), bottom + 14, number, "middle")
         yield text_at(LEFT - 7, bottom - scale.along(value) + 4, number, "end")
     yield text_at(LEFT + SIDE / 2, bottom + 32, x_name, "middle")

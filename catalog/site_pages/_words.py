@@ -7,6 +7,7 @@ from catalog.experiments import Metric
 from catalog.ids import HeadName
 from catalog.models import BaseClaim, EffectClaim, ExperimentClaim, HeadsClaim, ShareClaim, UntestableClaim
 from catalog.runs import ProbeRun
+from catalog.texts import minus
 
 N_TOP = 10
 N_TOP_UNCALLED = 5
@@ -64,7 +65,7 @@ def millions(count: int) -> str:
 
 def plain(value: float) -> str:
     """Number as a paper prints it, with a true minus sign."""
-    return f"{value:g}".replace("-", "−")
+    return minus(f"{value:g}")
 
 
 def measured(metric: Metric) -> str:
@@ -76,7 +77,7 @@ def measured(metric: Metric) -> str:
 
 def _rounded(value: float, digits: int) -> str:
     """Number with so many significant digits; large ones are whole, never written with an exponent."""
-    return (f"{value:.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}").replace("-", "−")
+    return minus(f"{value:.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}")
 
 
 def spoken(name: str) -> str:

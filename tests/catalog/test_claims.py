@@ -135,6 +135,24 @@ def test_head_that_the_model_lacks_leaves_the_claim_untested(check_heads):
     assert "L40H0" in line.reason
 
 
+def test_ledger_names_the_heads_behind_a_verdict_strongest_first(check_heads, make_paper, make_effect, world):
+    scores = scores_with(["L5H5", "L1H2"], 0.9)
+    scores[3][0] = 0.8
+    assert list(map(str, check_heads(HEADS, scores).heads)) == ["L1H2", "L5H5", "L3H0"]
+    assert list(map(str, check_heads(SHARE, scores, threshold=0.85).heads)) == ["L1H2", "L5H5"]
+    paper = make_paper(claims=[EFFECT])
+    effect = make_effect(2.0, heads=["L3H0", "L1H2"])
+    (line,) = ledger(Registry({paper.id: paper}, world.head_types, effects=[effect]))
+    assert list(map(str, line.heads)) == ["L3H0", "L1H2"]
+
+
+def test_heads_of_a_key_value_head_are_those_that_read_it(check_heads, make_run):
+    model = make_run(n_layers=8, n_heads=8).model.model_copy(update={"n_key_value_heads": 2})
+    line = check_heads(HEADS | {"heads": ["L2H1"], "unit": "key-value head"}, scores_with(["L2H6"], 0.9), model=model)
+    assert {str(name) for name in line.heads} == {"L2H4", "L2H5", "L2H6", "L2H7"}
+    assert str(line.heads[0]) == "L2H6"
+
+
 def test_claim_on_another_model_is_untested(check_heads):
     line = check_heads(HEADS | {"model": "invented/sea"}, scores_with([], None))
     assert (line.verdict, line.model) == (Verdict.UNTESTED, None)

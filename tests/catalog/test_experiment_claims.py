@@ -57,8 +57,15 @@ def test_ledger_has_a_line_for_every_run_with_the_settings_of_the_claim(make_exp
     ]
     assert lines[0].measured_by == "pond"
     assert lines[0].model is None
-    assert "over 2 seeds, claimed is at least 0.9" in lines[0].reason
-    assert "with is_deep True" in lines[3].reason
+    assert lines[0].reason.endswith("over 2 seeds with depth 1, is deep: no; the claim asks for at least 0.9")
+    assert "with depth 3, is deep: yes;" in lines[3].reason
+
+
+def test_reason_gives_the_interval_where_seeds_differ_and_true_minus_signs(make_experiment):
+    claim = ExperimentClaim.model_validate(CLAIM)
+    reasons = [experiment_outcome(claim, make_experiment(loudness=values)).reason for values in ([-1, 1], [-1, -1])]
+    assert "pond: 0 (−1.96 to 1.96) over 2 seeds;" in reasons[0]
+    assert "pond: −1 over 2 seeds;" in reasons[1]
 
 
 def test_claim_without_a_run_or_without_the_metric_is_untested(make_experiment, make_paper, world):

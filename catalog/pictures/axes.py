@@ -26,6 +26,8 @@ class Axis:
     low: float
     high: float
     length: float
+    is_whole: bool = False
+    """Whether there is nothing between whole numbers, as with layers and steps."""
 
     @classmethod
     def over(cls, values: Sequence[float], length: float) -> Axis:
@@ -40,17 +42,19 @@ class Axis:
         """
         low, high = min(values), max(values)
         low = 0.0 if 0 < low < NEAR_ZERO * high else low
-        return cls(low, high if high > low else low + 1, length)
+        is_whole = all(float(value).is_integer() for value in values)
+        return cls(low, high if high > low else low + 1, length, is_whole)
 
     def along(self, value: float) -> float:
         """Distance from the start of the axis, in units of the drawing."""
         return self.length * (value - self.low) / (self.high - self.low)
 
     def ticks(self) -> list[float]:
-        """Numbers that are written at the axis: multiples of 1, 2 or 5 times a power of ten, whose place it reaches."""
+        """Numbers that are written at the axis: multiples of 1, 2 or 5 times a power of ten that it reaches."""
         least = (self.high - self.low) / N_TICKS
         power = 10.0 ** math.floor(math.log10(least))
         step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - ROUNDING))
+        step = max(step, 1.0) if self.is_whole else step
         first, last = math.ceil(self.low / step - ROUNDING), math.floor(self.high / step + ROUNDING)
         return [number * step for number in range(first, last + 1)]
 

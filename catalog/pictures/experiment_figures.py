@@ -67,13 +67,12 @@ def _grid(run: ExperimentRun, figure: Figure) -> Picture:
     for panel, row, column, value in zip(names or [""] * len(table.rows), *columns, strict=True):
         if isinstance(value, int | float):
             panels.setdefault(panel, {})[str(row), str(column)] = float(value)
+    caption = f"{figure.title}. {figure.caption}" if panel_columns else figure.caption
     pictures = [
-        draw_grid(
-            cells, row_name=row_name, column_name=column_name, title=panel or figure.title, caption=figure.caption
-        )
+        draw_grid(cells, row_name=row_name, column_name=column_name, title=panel or figure.title, caption=caption)
         for panel, cells in panels.items()
     ]
-    return pictures[0] if len(pictures) == 1 and not panel_columns else side_by_side(pictures, figure.caption, 3)
+    return pictures[0] if len(pictures) == 1 and not panel_columns else side_by_side(pictures, caption, 3)
 
 
 _DRAWN_AS: dict[str, Callable[[ExperimentRun, Figure], Picture]] = {

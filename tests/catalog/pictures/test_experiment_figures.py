@@ -29,8 +29,9 @@ def test_every_kind_of_figure_is_drawn(make_experiment):
     assert {figure.kind for figure in run.figures.values()} == {"curves", "scatter", "grid"}
     for name, figure in run.figures.items():
         picture = draw(run, name)
-        assert ElementTree.fromstring(picture.svg).get("aria-label") == figure.caption
-        assert picture.caption == figure.caption
+        assert ElementTree.fromstring(picture.svg).get("aria-label") == picture.caption
+        assert picture.caption.endswith(figure.caption)
+        assert figure.title in picture.svg
 
 
 def test_unknown_figure_names_those_there_are(make_experiment):
@@ -51,6 +52,19 @@ def test_curves_lie_where_their_numbers_say_with_a_gap_where_one_is_missing():
     assert float(start[0]) < float(end[0])
     assert float(start[1]) < float(end[1])  # from the top down
     assert titles(picture) == ["low", "low, seed 1"]
+
+
+@pytest.mark.parametrize("names", [["a"], ["north", "south", "east", "west", "up"], ["x" * 80, "y"]], ids=len)
+def test_legend_stands_below_the_axes_inside_the_picture(names):
+    curves = [Curve(name=name, x=[0, 1], y=[0.0, 1.0]) for name in names]
+    picture = draw_lines(curves, x_name="step", y_name="share", title="t", caption="c")
+    _, _, width, height = map(float, ElementTree.fromstring(picture.svg).get("viewBox").split())
+    texts = {text.text: (float(text.get("x")), float(text.get("y"))) for text in elements(picture, "text")}
+    for name in names:
+        x, y = texts[name]
+        assert texts["step"][1] < y < height
+        assert x + 6 * len(name) < width
+    assert len({texts[name] for name in names}) == len(names)
 
 
 def test_figure_of_one_seed_leaves_the_others_out(make_experiment):

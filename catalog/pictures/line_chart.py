@@ -11,8 +11,8 @@ from catalog.pictures.axes import Axis, Frame
 from catalog.pictures.picture import Picture, opening_tag, text_at
 
 WIDTH, HEIGHT = 380, 220
-LEFT, TOP, RIGHT, BELOW, LINE = 58, 30, 14, 44, 16
-SAMPLE, LETTER = 24, 6.6
+LEFT, TOP, RIGHT, BELOW, LINE = 58, 30, 20, 54, 16
+SAMPLE, LETTER = 24, 7.2
 """Width of a line's sample in the legend with the gap to its name, and of a letter."""
 COLOURS = ("#17508f", "#b4471f", "#2f7d4f", "#7a3e9d", "#a07a00", "#0f7c8a", "#a63a6b", "#5b5b5b")
 """Told apart by most people in this order; names beyond them are dashed. A page may set --ha-line-0 and on."""

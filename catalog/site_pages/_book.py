@@ -7,13 +7,13 @@ from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 
-from catalog.claims import Check, ledger, overall
+from catalog.claims import Check, is_about, ledger, overall
 from catalog.effects import EffectRun
 from catalog.experiments import ExperimentRun
 from catalog.exporters import bibtex
 from catalog.head_operations import HeadOperations
 from catalog.ids import HeadName
-from catalog.models import BaseClaim, Paper
+from catalog.models import BaseClaim, HeadsClaim, Paper
 from catalog.pictures.head_map import number
 from catalog.portraits import Portrait, portraits
 from catalog.registry import Registry
@@ -118,6 +118,12 @@ class Book:
         """
         return self.checks_by_claim[paper.id, claim.id]
 
+    def slug_of(self, claim: HeadsClaim) -> str | None:
+        """Slug of the measured model whose query heads a claim names; None where there is no such model."""
+        if claim.unit != "query head":
+            return None
+        return next((slug for slug, model in self.models.items() if is_about(claim.model, model)), None)
+
     def name_of(self, head_type: str) -> str:
         """Name of a head type for people; its id where the vocabulary lacks it."""
         known = self.registry.head_types
@@ -134,13 +140,15 @@ class Book:
             "registry": self.registry,
             "models": self.models,
             "checks_of": self.checks_of,
-            "verdict_on": lambda paper, claim: overall(self.checks_of(paper, claim)),
+            "overall": overall,
+            "slug_of": self.slug_of,
             "name_of": self.name_of,
             "relation_name": self.relation_name,
             "has_page": self.has_page,
             "relations_of": lambda paper: [one for one in self.registry.relations.values() if paper.id in one.papers],
             "stages": self.registry.stages_of,
             "n_claims_listed": N_CLAIMS_OPEN,
+            "n_heads_listed": _words.N_TOP,
             "authorship": lambda paper: authorship(paper.summary),
             "bibtex": bibtex.entry,
             "mean": fmean,
@@ -153,6 +161,7 @@ class Book:
             "plain": _words.plain,
             "plural": _words.plural,
             "rate": _words.rate,
+            "rounded": _words.rounded,
             "spoken": _words.spoken,
             "sentence": _words.sentence,
             "top_heads": _words.top_heads,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from catalog.experiment_claims import claimed_range
 from catalog.experiments import Metric
 from catalog.ids import HeadName
@@ -47,7 +49,8 @@ def claim_form(claim: BaseClaim) -> str:
             model = claim.model or "any model"
             return f"ablated in {model}: {claim.metric} {claim.direction}{size}, against random heads"
         case ExperimentClaim():
-            return f"experiment {claim.experiment}, {claimed_range(claim)}. {sentence(claim.reading)}"
+            subject = in_prose(spoken(claim.experiment))
+            return f"experiment on {subject}, {claimed_range(claim)}. {sentence(claim.reading)}"
         case UntestableClaim():
             return f"no probe can check this. {sentence(claim.reason)}"
         case _:
@@ -70,14 +73,14 @@ def plain(value: float) -> str:
 
 def measured(metric: Metric) -> str:
     """Metric with four digits, and its standard deviation over the seeds where there is one."""
-    spread = "" if metric.spread is None else f" ± {_rounded(metric.spread, 2)}"
+    spread = "" if metric.spread is None else f" ± {rounded(metric.spread, 2)}"
     unit = "" if metric.unit is None else f" {metric.unit}"
-    return f"{_rounded(metric.mean, 4)}{spread}{unit}"
+    return f"{rounded(metric.mean, 4)}{spread}{unit}"
 
 
-def _rounded(value: float, digits: int) -> str:
+def rounded(value: float, digits: int) -> str:
     """Number with so many significant digits; large ones are whole, never written with an exponent."""
-    return minus(f"{value:.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}")
+    return minus(f"{value:.0f}" if abs(value) >= 10**digits else f"{Decimal(f'{value:.{digits}g}'):f}")
 
 
 def spoken(name: str) -> str:

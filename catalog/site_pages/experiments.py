@@ -11,6 +11,7 @@ from catalog.experiments import ExperimentRun, Setting, Table
 from catalog.models import ExperimentClaim
 from catalog.pictures.experiment_figures import draw
 from catalog.pictures.picture import Picture
+from catalog.settings import differing_settings
 from catalog.site_pages._book import Book
 
 MOST_ROWS = 60
@@ -23,7 +24,7 @@ class _Part:
 
     run: ExperimentRun
     label: str
-    """The settings that tell it from the other records of the page."""
+    """The settings that tell it from the other records of the page, in words; its seeds if nothing else does."""
     choices: list[str]
     pictures: list[Picture]
     tables: Mapping[str, Table]
@@ -60,10 +61,12 @@ def _in_order(value: Setting) -> tuple[float, str]:
     return (value, "") if isinstance(value, int | float) else (float("inf"), str(value))
 
 
-def _checks_on(book: Book, name: str) -> list[Check]:
-    """Lines of the ledger on the claims that an experiment bears on."""
+def _checks_on(book: Book, name: str) -> list[list[Check]]:
+    """Lines of the ledger on each claim that an experiment bears on."""
     return [
-        check for check in book.checks if isinstance(check.claim, ExperimentClaim) and check.claim.experiment == name
+        checks
+        for checks in book.checks_by_claim.values()
+        if isinstance(checks[0].claim, ExperimentClaim) and checks[0].claim.experiment == name
     ]
 
 
@@ -75,7 +78,7 @@ def _parts(runs: Sequence[ExperimentRun]) -> Iterator[_Part]:
         sources = {figure.source for figure in run.figures.values() if figure.kind != "curves"}
         yield _Part(
             run,
-            _label(run, runs),
+            differing_settings(run, runs) or f"seeds {', '.join(map(str, run.seeds))}",
             [choice for choice in run.choices if choice not in said],
             [picture for picture in pictures if picture.svg not in drawn],
             {name: table for name, table in run.tables.items() if name not in sources},
@@ -83,13 +86,6 @@ def _parts(runs: Sequence[ExperimentRun]) -> Iterator[_Part]:
         )
         said |= set(run.choices)
         drawn |= {picture.svg for picture in pictures}
-
-
-def _label(run: ExperimentRun, runs: Iterable[ExperimentRun]) -> str:
-    """The settings in which the records differ, and the seeds if nothing else does."""
-    differing = [name for name in run.settings if len({str(other.settings.get(name)) for other in runs}) > 1]
-    words = [f"{name} {run.settings[name]}" for name in differing]
-    return ", ".join(words) or f"seeds {', '.join(map(str, run.seeds))}"
 
 
 def _command(run: ExperimentRun) -> str:

@@ -40,12 +40,17 @@ def pages(book: Book) -> Iterator[tuple[str, str]]:
         category: [relation for relation in registry.relations.values() if relation.category is category]
         for category in Category
     }
-    runs = {name: [run for run in registry.relation_runs if run.relation == name] for name in registry.relations}
-    yield "relations/index.md", book.fill("relations", {"by_category": by_category, "runs": runs})
+    runs = {
+        name: {run.model.slug: run for run in registry.relation_runs if run.relation == name}
+        for name in registry.relations
+    }
+    measured = {run.model.slug: run.model.name for run in registry.relation_runs}
+    about_all = {"by_category": by_category, "runs": runs, "measured": measured}
+    yield "relations/index.md", book.fill("relations", about_all)
     for relation in registry.relations.values():
         about = {
             "relation": relation,
-            "parts": [_part(run, book) for run in runs[relation.id]],
+            "parts": [_part(run, book) for run in runs[relation.id].values()],
             "papers": [registry.papers[name] for name in relation.papers if name in registry.papers],
             "shown": list(relation.targets.items())[:N_SHOWN],
         }
@@ -84,5 +89,6 @@ def _draw_ablation(ablation: RelationAblation) -> Picture:
         x_name="heads removed",
         y_name="accuracy",
         title="Accuracy as heads are removed",
-        caption="Accuracy of the next word with more and more heads of the relation removed at the last position.",
+        caption="Accuracy of the next word as more and more heads of the relation are removed at the last position; "
+        f"of random heads {ablation.n_off} were removed at once.",
     )

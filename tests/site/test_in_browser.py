@@ -11,7 +11,10 @@ DEMO_PAGES = (
     "papers/olsson-2022-induction.html",
     f"models/{BIG_MODEL}.html",
     f"models/{BIG_MODEL}/L18H6.html",
+    "relations/country_to_capital.html",
+    "claims/index.html",
 )
+EXPERIMENT = "experiments/counting.html"
 N_OF_A_FOLDER = 5
 """Pages of each folder that the quick test of narrow screens opens."""
 
@@ -68,6 +71,57 @@ def test_table_of_a_head_holds_every_detector_and_sorts(open_page, catalogue):
         assert ranks[0] == pick(ranks)
 
 
+def test_experiment_leads_from_the_list_over_a_claim_to_the_record_behind_it(open_page, catalogue):
+    page = open_page("experiments/index.html")
+    content(page).get_by_role("link", name="Counting", exact=True).click()
+    assert page.url.endswith(EXPERIMENT)
+    content(page).get_by_role("link", name=re.compile("^Results: ")).first.click()
+    key = page.url.partition("#record-")[2]
+    assert key in {run.key for run in catalogue.experiments if run.experiment == "counting"}
+
+
+def test_every_bar_of_an_experiment_says_whether_it_is_reached(open_page, catalogue):
+    page = open_page(EXPERIMENT)
+    runs = [run for run in catalogue.experiments if run.experiment == "counting"]
+    outcomes = content(page).locator(".ha-bars .ha-verdict").all_inner_texts()
+    assert len(outcomes) == sum(len(run.bars) for run in runs)
+    assert outcomes.count("reached") == sum(run.n_bars_held for run in runs)
+
+
+def test_metrics_of_an_experiment_unfold_and_sort(open_page):
+    page = open_page(EXPERIMENT)
+    details = content(page).locator("details", has=page.locator(".ha-metrics")).first
+    details.locator("summary").click()
+    details.get_by_role("button", name=re.compile("^mean")).click()
+    assert details.locator("th[aria-sort]").get_attribute("aria-sort") == "descending"
+
+
+def test_relation_and_its_best_head_lead_to_each_other(open_page, catalogue):
+    run = next(one for one in catalogue.relation_runs if one.called() and one.model.slug == BIG_MODEL)
+    page = open_page(f"models/{BIG_MODEL}.html")
+    name = catalogue.relations[run.relation].name
+    held = content(page).locator("table", has_text="push right words up")
+    held.get_by_role("link", name=name, exact=True).click()
+    assert page.url.endswith(f"relations/{run.relation}.html#on-{BIG_MODEL}")
+    best = str(run.called()[0])
+    content(page).locator("tbody").get_by_role("link", name=best, exact=True).first.click()
+    assert page.url.endswith(f"models/{BIG_MODEL}/{best}.html")
+    content(page).get_by_role("link", name=name, exact=True).first.click()
+    assert page.url.endswith(f"relations/{run.relation}.html#on-{BIG_MODEL}")
+
+
+def test_phone_shows_curves_with_their_legend_and_verdicts_with_their_reasons(open_page):
+    page = open_page(EXPERIMENT, width=390)
+    curves = content(page).locator("svg.ha-lines").first
+    assert curves.evaluate("picture => picture.clientWidth <= picture.parentElement.clientWidth")
+    assert curves.get_by_text("s-acc", exact=True).evaluate("name => name.getBoundingClientRect().right <= innerWidth")
+    assert (
+        content(page)
+        .locator(".ha-bars td")
+        .evaluate_all("cells => cells.every(cell => cell.getBoundingClientRect().right <= innerWidth)")
+    )
+
+
 def some_of(built, count):
     """Addresses of a few pages of each folder, spread over its names, or of all of them."""
     folders = {}
@@ -83,7 +137,7 @@ def test_pages_fit_a_narrow_screen(open_page, built, count):
     page = open_page(width=390)
     root = page.url.removesuffix("index.html")
     too_wide = []
-    for name in sorted({*some_of(built, count), *DEMO_PAGES}):
+    for name in sorted({*some_of(built, count), *DEMO_PAGES, EXPERIMENT}):
         page.goto(root + name, wait_until="domcontentloaded")
         page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
@@ -126,8 +180,10 @@ def test_pages_open_from_the_file_system(browser, built):
     context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("address", DEMO_PAGES)
+@pytest.mark.parametrize(
+    ("address", "scheme"),
+    [(address, scheme) for address in DEMO_PAGES for scheme in ("light", "dark")] + [(EXPERIMENT, "dark")],
+)
 def test_page_is_accessible(open_page, address, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = open_page(address, scheme=scheme)

@@ -51,23 +51,34 @@ def test_records_of_one_experiment_share_a_page_that_with_most_seeds_first(pages
 
 def test_claims_stand_beside_measurement_and_verdict(pages):
     text = read(pages["experiments/pond.md"])
-    assert "Ponds are loud. Grebe and Heron, 2021 Loudness of the pond: 1.5" in text
-    assert "partly" in text
-    assert "No such run of the experiment pond is recorded. untested" in text
+    assert "Ponds are loud. Grebe and Heron, 2021 reproduced Loudness of the pond: 1 over 1 seed with depth 3;" in text
+    assert "partly Loudness of the pond: 1.5 (0.52 to 2.48) over 2 seeds with depth 2; the claim asks" in text
+    assert "untested No such run of the experiment pond is recorded." in text
+    assert text.count("Ponds are loud.") == 2  # two claims, the first of which has two lines
 
 
 def test_bars_say_what_was_measured_and_whether_they_are_reached(make_experiment):
-    bar = {"statement": "loud", "metric": "loudness", "at_least": 1.0, "in_seeds": 2}
-    for loudness, outcome in (((1.0, 2.0), "1.5 ± 0.71 reached"), ((0.5, 2.0), "1.25 ± 1.1 missed")):
-        run = make_experiment(loudness, bars=[bar])
-        page = site_pages.collect(Registry({}, {}, experiments=[run]))["experiments/pond.md"]
-        assert f"loud {outcome}" in read(page)
+    bars = [
+        {"statement": "loud", "metric": "loudness", "at_least": 1.0, "in_seeds": 2, "remark": "the frogs slept"},
+        {"statement": "Quiet.", "metric": "loudness", "at_most": 2.0},
+    ]
+    for loudness, outcome, count in (
+        ((1.0, 2.0), "reached Loud. The frogs slept. 1.5 ± 0.71 reached in 2 of 2 seeds reached Quiet. 1.5", "2 of 2"),
+        ((0.5, 2.0), "missed Loud. The frogs slept. 1.25 ± 1.1 reached in 1 of 2 seeds reached Quiet. 1.25", "1 of 2"),
+    ):
+        run = make_experiment(loudness, bars=bars)
+        pages = site_pages.collect(Registry({}, {}, experiments=[run]))
+        text = read(pages["experiments/pond.md"])
+        assert outcome in text
+        assert text.count(f"{count} bars reached") == 2
+        assert f"1 {count} –" in read(pages["experiments/index.md"])
 
 
 def test_numbers_are_rounded_and_never_written_with_an_exponent():
     metric = Metric.over_seeds("steps", [525.0, 1575.5], unit="steps")
     assert _words.measured(metric) == "1050 ± 743 steps"
     assert _words.measured(Metric(description="gap", mean=-0.123456)) == "−0.1235"
+    assert _words.measured(Metric(description="gap", mean=0.0000123456)) == "0.00001235"
 
 
 def test_every_figure_is_drawn_and_none_twice(pages):

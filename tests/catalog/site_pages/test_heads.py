@@ -30,8 +30,8 @@ def test_every_head_of_every_model_has_a_page(pages):
 
 def test_head_shows_score_error_null_q_rank_and_call_of_every_detector(pages, strongest):
     text = read(pages[f"models/pond-1/{strongest}.md"])
-    assert "echo 0.900 ± 0.006 0.011 < 0.001 1 100 yes probability" in text
-    assert re.search(r"far_echo \S+ ± 0\.006 0\.011 \S+( \S+)? \d+ \d+ no probability", text)
+    assert "echo yes 0.900 ± 0.006 1 100 0.011 < 0.001 probability" in text
+    assert re.search(r"far_echo no \S+ ± 0\.006 \d+ \d+ 0\.011 \S+( \S+)? probability", text)
     assert "called echo head" in text
 
 

@@ -112,7 +112,7 @@ def test_check_against_behaviour_stands_below_the_scores(collect, run, check):
     page = collect(relation_runs=[run], relation_checks=[check])["relations/frog_to_sound.md"]
     text = read(page)
     assert "pushed up 0.812 – pushed down – –" in text
-    assert "right for 90 %. Without the 2 best heads of the relation (L1H2, L2H0)" in text
+    assert "right for 90 %. Without the 2 best heads of the relation ( L1H2 , L2H0 )" in text
     assert "is right for 0 %, without as many random heads for 70 % on average over 2 draws." in text
     assert page.count('"ha-lines"') == 1
 
@@ -120,6 +120,22 @@ def test_check_against_behaviour_stands_below_the_scores(collect, run, check):
 def test_relation_on_a_model_without_pages_links_to_no_head(collect, run):
     other = run.model_copy(update={"model": run.model.model_copy(update={"slug": "sea-9"})})
     assert "sea-9/L" not in collect(relation_runs=[other])["relations/frog_to_sound.md"]
+
+
+def test_model_lists_relations_with_the_called_heads_of_both_signs(collect, run, make_relation_run):
+    other = make_relation_run().model_copy(update={"relation": "frog_to_pond"})
+    pages = collect(relation_runs=[run, other])
+    text = read(pages["models/pond-1.md"])
+    assert "1 of the 2 relations that its tokenizer leaves enough pairs of have called heads" in text
+    assert "Frog to sound L1H2 0.750 L2H0 0.200 L1H2 0.250" in text
+    assert "No head is called for frog_to_pond ." in text
+    assert 'href="../models/pond-1/L2H0.html"' in pages["models/pond-1.md"]
+    assert "#relations" not in pages["models/lake-2.md"]
+    assert re.search(r'href="pond-1.html#relations">2<.*', pages["models/index.md"])
+
+
+def test_list_counts_heads_that_push_up_and_down(collect, run):
+    assert "2 2 up, 1 down" in read(collect(relation_runs=[run])["relations/index.md"])
 
 
 def test_head_lists_relations_in_which_it_stands_out(collect, run):

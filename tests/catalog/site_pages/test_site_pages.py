@@ -1,5 +1,6 @@
 import os
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -77,6 +78,21 @@ def test_paper_lists_claims_in_their_forms(pages):
     assert "from 0 % to 10 % of the heads of any model" in text
     assert "ablated in any model: loudness falls by at least 0.5 nats, against random heads" in text
     assert "no probe can check this. A matter of taste." in text
+
+
+def test_claims_of_a_paper_lead_to_the_heads_behind_their_verdicts(world, make_effect, make_paper):
+    needed = {"id": "needed", "form": "effect", "statement": "Silent.", "head_type": "echo", "metric": "loudness"}
+    claims = [*make_paper().claims[:2], needed | {"direction": "falls", "effect": "loudness"}]
+    paper = make_paper(claims=claims)
+    papers = world.papers | {paper.id: paper}
+    page = site_pages.collect(replace(world, papers=papers, effects=[make_effect(2.0)]))[f"papers/{paper.id}.md"]
+    named, few, needed = page.split('<section class="ha-claim"')[1:4]
+    assert 'href="../models/pond-1/L1H2.html">L1H2</a>' in named
+    assert 'href="../models/pond-1.html#probe-echo">echo</a>' in few
+    assert read(few).count("Called in") == 2
+    assert 'href="../models/pond-1.html#effects">ablation</a>' in needed
+    assert "Ablated in Pond-1: L0H1" in read(needed)
+    assert 'href="../models/pond-1/L0H1.html">L0H1</a>' in needed
 
 
 def test_paper_links_runs_of_its_head_types_and_its_bibtex(pages):

@@ -21,7 +21,8 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from catalog.errors import FieldProblem, SubmissionError
-from catalog.submissions.forms import FORMS, Answer, Form, Kind, Question
+from catalog.submissions.forms import FORMS
+from catalog.submissions.questions import Answer, Form, Kind, Question
 from catalog.texts import excerpt
 
 LONGEST_BODY = 65_536

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from catalog.models import Claim, Paper
-from catalog.submissions.forms import CLAIM_FORMS, CORRECTABLE, claim_fields, fewest_words, vocabulary
+from catalog.submissions.fields import CLAIM_FORMS, CORRECTABLE, claim_fields, fewest_words
 from catalog.submissions.outcomes import Outcome, make_claim_id, refuse_duplicates, validated
+from catalog.submissions.questions import vocabulary
 from catalog.submissions.reading import Reader, Way
 
 

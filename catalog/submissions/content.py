@@ -9,7 +9,7 @@ from itertools import groupby
 
 from catalog.arxiv.drafts import PLACEHOLDER
 from catalog.errors import FieldProblem
-from catalog.submissions.forms import Answer, Kind, Question
+from catalog.submissions.questions import Answer, Kind, Question
 from catalog.texts import excerpt
 
 _TAG = re.compile(r"<[A-Za-z/!?][^>]*>?")

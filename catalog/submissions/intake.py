@@ -19,8 +19,8 @@ from catalog.submissions import adding, forms
 from catalog.submissions.adding import add_paper
 from catalog.submissions.bodies import BODY, LONGEST_BODY, normalise, parse, recognise
 from catalog.submissions.changing import correct_paper, report_claim
-from catalog.submissions.forms import Form
 from catalog.submissions.outcomes import Outcome
+from catalog.submissions.questions import Form
 from catalog.submissions.reading import Reader
 from catalog.submissions.requesting import request_probe
 

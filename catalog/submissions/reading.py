@@ -16,8 +16,8 @@ from catalog.ids import parse_arxiv_id
 from catalog.models import Paper
 from catalog.registry import Registry
 from catalog.submissions.content import content_problems, wordless
-from catalog.submissions.forms import Answer, Form
 from catalog.submissions.head_names import HeadNames
+from catalog.submissions.questions import Answer, Form
 from catalog.submissions.wording import in_plain_words
 from catalog.texts import excerpt
 

@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 from catalog.files import write_text
-from catalog.submissions.forms import FORMS, Form, Kind, Question
+from catalog.submissions.forms import FORMS
+from catalog.submissions.questions import Form, Kind, Question
 
 FOLDER = Path(".github", "ISSUE_TEMPLATE")
 LABEL = "submission"

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from catalog.errors import SubmissionError
 from catalog.submissions.bodies import EMPTY, canonical, normalise, parse, recognise, render
-from catalog.submissions.forms import ADD, CLAIM, CORRECT, FORMS, PROBE, Kind, form_named
+from catalog.submissions.forms import ADD, CLAIM, CORRECT, FORMS, PROBE, form_named
+from catalog.submissions.questions import Kind
 
 HEADINGS = {form.name: {f"### {question.label}" for question in form.questions} for form in FORMS}
 OVERRIDE = "\u202e"
@@ -194,7 +195,7 @@ def test_a_choice_that_the_form_does_not_offer_is_refused_with_the_options(form,
 
 def test_a_longer_option_wins_over_one_that_it_begins_with():
     from catalog.submissions.bodies import _chosen
-    from catalog.submissions.forms import Question
+    from catalog.submissions.questions import Question
 
     question = Question("q", "Q", Kind.DROPDOWN, options=("T5", "T5, large", "large"), is_multiple=True)
     assert _chosen(question, "T5, large, large") == ("T5, large", "large")

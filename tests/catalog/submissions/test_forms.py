@@ -11,7 +11,9 @@ import yaml
 from catalog import cli
 from catalog.models import Method, Paper
 from catalog.submissions import templates
-from catalog.submissions.forms import ADD, CORRECT, CORRECTABLE, FORMS, Kind
+from catalog.submissions.fields import CORRECTABLE
+from catalog.submissions.forms import ADD, CORRECT, FORMS
+from catalog.submissions.questions import Kind
 from catalog.submissions.templates import form_mistakes, stale_files, template_files, write_files
 
 ROOT = Path(__file__).parents[3]

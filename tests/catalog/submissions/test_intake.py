@@ -14,7 +14,8 @@ from catalog.errors import DataFolderError, InvalidDataError, SubmissionError, U
 from catalog.models import Paper
 from catalog.registry import Registry
 from catalog.submissions import bodies
-from catalog.submissions.forms import ADD, CLAIM, CORRECTABLE, FORMS, OWN_WORDS
+from catalog.submissions.fields import CORRECTABLE
+from catalog.submissions.forms import ADD, CLAIM, FORMS, OWN_WORDS
 from catalog.submissions.intake import read_body, take_in, write
 
 
@@ -498,7 +499,7 @@ def test_required_fields_of_a_paper_have_a_question():
 
 
 def test_every_field_of_a_claim_has_a_question():
-    from catalog.submissions.forms import CLAIM_FORMS, claim_fields
+    from catalog.submissions.fields import CLAIM_FORMS, claim_fields
 
     asked = {question.id for question in CLAIM.questions}
     assert all(set(claim_fields(form)) <= asked for form in CLAIM_FORMS)

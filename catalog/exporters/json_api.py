@@ -29,7 +29,9 @@ class ClaimVerdict(Record):
     verdict: Verdict = Field(description="What the record says about the claim.")
     reason: Text = Field(description="Why, in one sentence.")
     model: Text | None = Field(default=None, description="Slug of the measured model, if one was measured.")
-    measured_by: HeadTypeId | None = Field(default=None, description="Detector or effect behind the verdict.")
+    measured_by: HeadTypeId | None = Field(
+        default=None, description="Detector, effect or experiment behind the verdict."
+    )
     numbers: dict[str, float] = Field(default={}, description="The numbers behind the verdict.")
 
 

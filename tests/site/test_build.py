@@ -1,5 +1,6 @@
 """How the site is built, and the HTML of the real one."""
 
+import json
 import shutil
 from collections import Counter
 from html.parser import HTMLParser
@@ -94,6 +95,12 @@ def test_every_internal_link_leads_somewhere(html, built):
 def test_every_claim_has_its_place(html, catalogue):
     for paper in catalogue.papers.values():
         assert {f"claim-{claim.id}" for claim in paper.claims} <= set(html[f"papers/{paper.id}.html"].ids)
+
+
+def test_search_holds_what_a_page_is_about_and_no_lists_of_other_pages(built):
+    places = {doc["location"] for doc in json.loads((built / "search" / "search_index.json").read_text())["docs"]}
+    assert "papers/olsson-2022-induction.html#claims" in places
+    assert not [place for place in places if place.endswith(("#related", "#cite", "#runs", "#repeat"))]
 
 
 def test_script_stays_small(built):

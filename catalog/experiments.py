@@ -152,10 +152,11 @@ class Bar(Record):
             True if it does, in so many seeds or on the mean.
         """
         if self.in_seeds is None:
-            return self._holds(metric.mean)
-        return sum(map(self._holds, metric.by_seed)) >= self.in_seeds
+            return self.holds(metric.mean)
+        return sum(map(self.holds, metric.by_seed)) >= self.in_seeds
 
-    def _holds(self, value: float) -> bool:
+    def holds(self, value: float) -> bool:
+        """Whether one value lies within the limits."""
         return (self.at_least is None or value >= self.at_least) and (self.at_most is None or value <= self.at_most)
 
 

@@ -14,7 +14,7 @@ from pydantic import Field, FiniteFloat, StringConstraints, model_validator
 from catalog.files import write_text
 from catalog.ids import PaperId
 from catalog.models import Record, Text
-from catalog.record_files import read_records
+from catalog.record_files import read_record, read_records
 from catalog.runs import SAME_NUMBER, Provenance
 
 FORMAT: Final = 1
@@ -270,6 +270,11 @@ def _dump(value: Any, indent: str = "") -> str:
     if isinstance(value, list) and any(isinstance(part, dict | list) for part in value):
         return "[\n" + ",\n".join(inner + _dump(part, inner) for part in value) + f"\n{indent}]"
     return json.dumps(value, ensure_ascii=False)
+
+
+def read_experiment(path: Path) -> ExperimentRun:
+    """Read one record; raises like `catalog.record_files.read_record`."""
+    return read_record(path, ExperimentRun)
 
 
 def read_experiments(folder: Path) -> list[ExperimentRun]:

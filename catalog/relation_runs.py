@@ -11,7 +11,7 @@ from pydantic import Field, PositiveInt, model_validator
 from catalog.files import write_text
 from catalog.ids import HeadName, HeadTypeId
 from catalog.models import Record, Share, Text
-from catalog.record_files import dump_record, earlier_record, read_records
+from catalog.record_files import dump_record, earlier_record, read_record, read_records
 from catalog.relations import Category
 from catalog.runs import Matrix, MeasuredModel, Provenance, Sha256, at, check_same_weights
 
@@ -221,6 +221,11 @@ def write_relation_run(folder: Path, run: RelationRun) -> tuple[Path, bool]:
             return path, False
     write_text(path, dump_record(run))
     return path, True
+
+
+def read_relation_run(path: Path) -> RelationRun:
+    """Read one run; raises like `catalog.record_files.read_record`."""
+    return read_record(path, RelationRun)
 
 
 def read_relation_runs(folder: Path) -> list[RelationRun]:

@@ -192,6 +192,17 @@ class Registry:
         """
         return [run for run in self.runs if run.head_type == head_type_id]
 
+    def experiments_on(self, paper_id: str) -> list[ExperimentRun]:
+        """Records of experiments that rebuild a paper.
+
+        Args:
+            paper_id: Id of the paper.
+
+        Returns:
+            The records, in order of experiment and settings.
+        """
+        return [run for run in self.experiments if run.paper == paper_id]
+
     def runs_of(self, model_slug: str) -> list[ProbeRun]:
         """Runs on one model, in order of probe.
 

@@ -6,6 +6,7 @@
 
 Every way is measured in a process of its own, on the demo model, one thread. The text is our own prose, the first half
 of the tokens and then the same again, so that every pattern detector that reads any tokens has something to measure.
+The structured ones are measured on random tokens that are repeated once, too: their own input, only longer.
 CPU seconds are the median over the repeats, memory the highest peak; Linux only.
 """
 
@@ -34,12 +35,15 @@ def all_patterns(length: int) -> Way:
 
 
 def structured(length: int) -> Way:
-    """Only those that name a few keys for every query: one gather."""
-    from probes.detectors.base import KeyDetector
+    """Only those that name a few keys for every query, on random tokens that are repeated once: one gather."""
+    model, batch = _repeated_tokens(length)
+    return partial(_scores, model, _structured_detectors(batch), batch)
 
+
+def structured_on_prose(length: int) -> Way:
+    """The same on prose, where a token has many earlier occurrences that count."""
     model, batch = _prose(length)
-    chosen = [detector for detector in _pattern_detectors(batch) if isinstance(detector, KeyDetector)]
-    return partial(_scores, model, chosen, batch)
+    return partial(_scores, model, _structured_detectors(batch), batch)
 
 
 def plain(length: int) -> Way:
@@ -50,11 +54,8 @@ def plain(length: int) -> Way:
 
 def transformer_lens(length: int) -> Way:
     """TransformerLens at its leanest: each pattern reduced in a hook and let go; the structured ones, no nulls."""
-    from probes.detectors.base import KeyDetector
-
     model, batch = _prose(length)
-    chosen = [detector for detector in _pattern_detectors(batch) if isinstance(detector, KeyDetector)]
-    keys = {detector.name: detector.key_positions(batch) for detector in chosen}
+    keys = {detector.name: detector.key_positions(batch) for detector in _structured_detectors(batch)}
     return partial(_reduce_in_hooks, transformer_lens_model(model), batch.tokens, keys)
 
 
@@ -67,14 +68,29 @@ def retrieval_forced(n_contexts: int) -> Way:
 
 
 def retrieval_step_by_step(n_contexts: int) -> Way:
-    """The same scores of the same answers, decoded step by step with eager attention, as the paper's code does."""
+    """The same scores of the same answers, decoded step by step over a cache with eager attention."""
     model, batch = _answered(n_contexts)
     return partial(_scores_of_steps, model, batch)
 
 
+def retrieval_without_cache(n_contexts: int) -> Way:
+    """The same again, every step reading the whole context anew."""
+    model, batch = _answered(n_contexts)
+    return partial(_scores_of_steps, model, batch, has_cache=False)
+
+
 WAYS: dict[str, Callable[[int], Way]] = {
     way.__name__: way
-    for way in (plain, structured, all_patterns, transformer_lens, retrieval_forced, retrieval_step_by_step)
+    for way in (
+        plain,
+        structured,
+        structured_on_prose,
+        all_patterns,
+        transformer_lens,
+        retrieval_forced,
+        retrieval_step_by_step,
+        retrieval_without_cache,
+    )
 }
 
 
@@ -92,6 +108,25 @@ def _prose(length: int) -> tuple[Any, Any]:
     half = (ids * (length // 2 // len(ids) + 1))[: length // 2]
     two = NaturalText().on(OwnInput([half + half] * 2)).batch(model)  # with the marks that some detectors need
     return model, replace(two, tokens=two.tokens[:1], marks={name: mark[:1] for name, mark in two.marks.items()})
+
+
+def _repeated_tokens(length: int) -> tuple[Any, Any]:
+    """The demo model, and one sample of random tokens that are repeated once."""
+    from dataclasses import replace
+
+    from probes import load_model
+    from probes.recipes.repeated_tokens import RepeatedTokens
+
+    model = load_model("demo", device="cpu")
+    batch = RepeatedTokens(half_length=(length - 1) // 2, n_samples=2).batch(model)
+    return model, replace(batch, tokens=batch.tokens[:1])
+
+
+def _structured_detectors(batch: Any) -> list[Any]:
+    """Pattern detectors that name keys for every query."""
+    from probes.detectors.base import KeyDetector
+
+    return [detector for detector in _pattern_detectors(batch) if isinstance(detector, KeyDetector)]
 
 
 def _pattern_detectors(batch: Any) -> list[Any]:
@@ -152,15 +187,16 @@ def _answered(n_contexts: int) -> tuple[Any, Any]:
     return model, replace(batch, marks={**batch.marks, "recall": everything})
 
 
-def _scores_of_steps(model: Any, batch: Any) -> Any:
-    """Retrieval scores from maps of one query at a time."""
+def _scores_of_steps(model: Any, batch: Any, *, has_cache: bool = True) -> Any:
+    """Retrieval scores from maps of the last query of every step."""
     import torch
 
     from probes.attention import attention_implementation
     from probes.detectors.retrieval import DETECTOR
 
     with attention_implementation(model.module, "eager"):
-        steps = [_largest_keys(model, row, places) for row, places in zip(*_rows(batch), strict=True)]
+        largest_keys = partial(_largest_keys if has_cache else _largest_keys_without_cache, model)
+        steps = [largest_keys(row, places) for row, places in zip(*_rows(batch), strict=True)]
     longest = max(len(step) for step in steps)
     padded = [torch.cat([step, step.new_full((longest - len(step), *step.shape[1:]), -1)]) for step in steps]
     largest = torch.stack(padded).permute(0, 2, 3, 1)[..., None]
@@ -190,6 +226,17 @@ def _largest_keys(model: Any, tokens: Any, answer: Any) -> Any:
         past = step.past_key_values
         largest.append(torch.stack([pattern[0, :, -1].argmax(-1) for pattern in step.attentions]))
     return torch.stack(largest)
+
+
+def _largest_keys_without_cache(model: Any, tokens: Any, answer: Any) -> Any:
+    """The same; see _largest_keys."""
+    import torch
+
+    steps = []
+    for position in range(int(answer[0]) - 1, int(answer[-1])):
+        read = model.module(input_ids=tokens[None, : position + 1], use_cache=False, output_attentions=True)
+        steps.append(torch.stack([pattern[0, :, -1].argmax(-1) for pattern in read.attentions]))
+    return torch.stack(steps)
 
 
 def measure_way(name: str, size: int) -> Result:
@@ -238,7 +285,8 @@ def compare(names: Sequence[str], size: int, unit: str, repeats: int) -> None:
         shown = "" if runs[0]["scores"] is None else f"{runs[0]['scores'][SHOWN[0]][SHOWN[1]]:.6f}"
         ratio = seconds[name] / seconds[names[0]]
         print(f"| {name} | {seconds[name]:.2f} | {ratio:.2f} | {above:.0f} | {in_all:.0f} | {shown} |")
-    print(f"\nLargest difference between the scores of any two ways: {_largest_difference(results):.1e}")
+    if sum(runs[0]["scores"] is not None for runs in results.values()) > 1:
+        print(f"\nLargest difference between the scores of any two ways: {_largest_difference(results):.1e}")
 
 
 def _largest_difference(results: dict[str, list[Result]]) -> float:
@@ -253,6 +301,7 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=2048, help="tokens of the comparison in time")
     parser.add_argument("--long", type=int, default=8192, help="tokens of the comparison in memory")
     parser.add_argument("--contexts", type=int, default=45, help="contexts of 256, 512 and 1,024 tokens in turn")
+    parser.add_argument("--retrieval-repeats", type=int, default=1, help="repeats of the comparison of retrieval")
     parser.add_argument("--without-transformer-lens", action="store_true")
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--size", type=int, help=argparse.SUPPRESS)
@@ -261,11 +310,13 @@ def main() -> None:
         print(json.dumps(measure_way(chosen.way, chosen.size)))
         return
     others = [] if chosen.without_transformer_lens else ["transformer_lens"]
-    compare(["plain", "structured", "all_patterns", *others], chosen.length, "tokens", chosen.repeats)
+    compare(["plain", "structured_on_prose", "all_patterns", *others], chosen.length, "tokens", chosen.repeats)
+    compare(["plain", "structured"], chosen.length, "tokens", chosen.repeats)
     compare(["plain", "all_patterns"], chosen.long, "tokens", 1)
     maps = 30 * 9 * chosen.long**2 * 4 / 2**30
     print(f"Eager maps of {chosen.long} tokens alone would take {maps:.0f} GiB.")
-    compare(["retrieval_forced", "retrieval_step_by_step"], chosen.contexts, "contexts", chosen.repeats)
+    steps = ["retrieval_step_by_step", "retrieval_without_cache"]
+    compare(["retrieval_forced", *steps], chosen.contexts, "contexts", chosen.retrieval_repeats)
 
 
 if __name__ == "__main__":

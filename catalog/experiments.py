@@ -152,14 +152,15 @@ class Bar(Record):
             True if it does, in so many seeds or on the mean.
         """
         if self.in_seeds is None:
-            return self._holds(metric.mean)
+            return self.holds(metric.mean)
         return self.n_seeds_held(metric) >= self.in_seeds
 
     def n_seeds_held(self, metric: Metric) -> int:
         """In how many seeds a metric reaches the bar."""
-        return sum(map(self._holds, metric.by_seed))
+        return sum(map(self.holds, metric.by_seed))
 
-    def _holds(self, value: float) -> bool:
+    def holds(self, value: float) -> bool:
+        """Whether one value lies within the limits."""
         return (self.at_least is None or value >= self.at_least) and (self.at_most is None or value <= self.at_most)
 
 

@@ -22,7 +22,7 @@ from probes.shapes import Reading
 TOKENS_AT_ONCE = 1024
 """Positions in one forward pass; more would only take more memory."""
 
-FEW_KEYS = 16
+FEW_KEYS = 32
 """Keys of a query up to which one dot product each is cheaper than blocks of the map."""
 
 OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")
@@ -38,9 +38,12 @@ class PassReader:
         Args:
             read_outs: What to read.
         """
-        without_blocks = (ReadOut, KeyMass) if _are_few_keys(read_outs) else ReadOut
-        self._of_calls = {number: one for number, one in enumerate(read_outs) if isinstance(one, without_blocks)}
-        self._of_blocks = _collectors({n: one for n, one in enumerate(read_outs) if n not in self._of_calls})
+        numbered = dict(enumerate(read_outs))
+        self._of_calls = {number: one for number, one in numbered.items() if isinstance(one, ReadOut)}
+        self._of_keys = {n: one for n, one in numbered.items() if isinstance(one, KeyMass) and _are_few_keys(read_outs)}
+        self._of_blocks = _collectors(
+            {n: one for n, one in numbered.items() if n not in self._of_calls | self._of_keys}
+        )
         self.by_layer: dict[int, dict[int, Tensor]] = {}
         """By layer, then by number of the read-out: shape (batch, head, ...)."""
 
@@ -66,6 +69,9 @@ class PassReader:
         if not call.is_finite:
             raise UnsupportedModelError(f"layer {call.layer}: attention is not a number; try a wider number format")
         taken = {number: read_out.read(call).cpu() for number, read_out in self._of_calls.items()}
+        if self._of_keys:
+            masses = KeyMass.read_all(list(self._of_keys.values()), call)
+            taken |= {number: mass.cpu() for number, mass in zip(self._of_keys, masses, strict=True)}
         for numbers, collector in self._of_blocks:
             taken |= {number: value.cpu() for number, value in zip(numbers, collector.finish(), strict=True)}
         self.by_layer[call.layer] = taken

@@ -299,11 +299,11 @@ def _draw_others(key_positions: KeyPositions, queries: slice, generator: torch.G
     """Null keys of a block of queries, shape (batch, queries, n_keys)."""
     keys = key_positions[:, queries]
     batch, n_queries, n_keys = keys.shape
-    length = key_positions.shape[1]
-    lots = torch.rand(batch, n_queries, length + 1, generator=generator)
-    query_pos = torch.arange(length)[queries, None]
-    lots.masked_fill_(torch.arange(length + 1) > query_pos, -1.0)
-    lots.scatter_(2, torch.where(keys >= 0, keys, length), -1.0)
+    n_seen = queries.start + n_queries
+    lots = torch.rand(batch, n_queries, max(n_seen, n_keys) + 1, generator=generator)
+    query_pos = torch.arange(queries.start, n_seen)[:, None]
+    lots.masked_fill_(torch.arange(lots.shape[2]) > query_pos, -1.0)
+    lots.scatter_(2, torch.where((keys >= 0) & (keys < n_seen), keys, n_seen), -1.0)
     best = lots.topk(n_keys, dim=2)
     is_wanted = torch.arange(n_keys) < (keys >= 0).sum(2, keepdim=True)
     return torch.where(is_wanted & (best.values >= 0), best.indices, -1)

@@ -212,14 +212,16 @@ class _ColumnCollector(MeanCollector):
     def __init__(self, read_outs: Sequence[ColumnReadOut]) -> None:
         super().__init__(read_outs)
         self._read_outs = read_outs
-        self._columns: list[Tensor] = []
+        self._columns: Tensor | None = None
+        self._widths: list[int] = []
 
     def of_rows(self, block: Block) -> list[PerHead]:
-        if not self._columns:
+        if self._columns is None or self._columns.device != block.device:
             n_keys = self._queries[0].shape[1] + block.first_query
-            self._columns = [read_out.columns(n_keys) for read_out in self._read_outs]
-        attended = block.attend(torch.cat(self._columns, dim=1).to(block.device))
-        parts = attended.split([columns.shape[1] for columns in self._columns], dim=-1)
+            columns = [read_out.columns(n_keys) for read_out in self._read_outs]
+            self._columns = torch.cat(columns, dim=1).to(block.device)
+            self._widths = [own.shape[1] for own in columns]
+        parts = block.attend(self._columns).split(self._widths, dim=-1)
         return [read_out.of_attended(part, block) for read_out, part in zip(self._read_outs, parts, strict=True)]
 
 

@@ -3,10 +3,11 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from probes.kernels import Block
@@ -33,6 +34,9 @@ class Entries:
     owner: Int[Tensor, " entry"]
     """Number of the read-out and of the sample that an entry belongs to: n_samples × read-out + sample."""
 
+    is_owner: Bool[Tensor, " owner"]
+    """Whether an owner has any entry here."""
+
     sample: Int[Tensor, " entry"]
     row: Int[Tensor, " entry"]
     """Row in the block."""
@@ -40,10 +44,23 @@ class Entries:
     key: Int[Tensor, " entry"]
     """Key in the block."""
 
-    def of_rows(self, rows: Shaped[Tensor, "batch head rows"]) -> Shaped[Tensor, "head entry"]:
-        """What each entry's row holds."""
-        _, n_heads, n_rows = rows.shape
-        return rows.transpose(0, 1).reshape(n_heads, -1).index_select(1, self.sample * n_rows + self.row)
+    @cached_property
+    def in_order(self) -> Int[Tensor, " entry"]:
+        """The entries as numbers that grow by owner, then row, then key; see number."""
+        return self.number(self.owner, self.row, self.key).sort().values
+
+    @staticmethod
+    def number(owner: Tensor, row: Tensor, key: Tensor) -> Tensor:
+        """One number for an owner, a row and a key, for shapes that broadcast against each other."""
+        return (owner << 40) + (row << 32) + key
+
+    def holds(self, owner: Tensor, row: Tensor, key: Tensor) -> Bool[Tensor, "..."]:
+        """Whether there is such an entry, for shapes that broadcast against each other."""
+        wanted = self.number(owner, row, key)
+        if not len(self.in_order):
+            return torch.zeros_like(wanted, dtype=torch.bool)
+        place = torch.searchsorted(self.in_order, wanted).clamp(max=len(self.in_order) - 1)
+        return self.in_order[place] == wanted
 
     def of_pattern(self, pattern: AttentionPattern) -> Float[Tensor, "head entry"]:
         """The entries themselves."""
@@ -70,19 +87,19 @@ class ChosenKeysCollector(Collector):
         self._sums: Any = 0
         self._is_seen: Any = False
 
+    @property
+    def n_owners(self) -> int:
+        """Pairs of a read-out and a sample."""
+        return self._n_rows.numel()
+
     @abstractmethod
-    def of_entries(self, entries: Entries, block: Block) -> Float[Tensor, "head entry"]:
-        """What each entry adds to the sum of its query."""
+    def sums(self, entries: Entries, block: Block) -> Float[Tensor, "head owner"]:
+        """What the entries of a block add up to."""
 
     def take(self, block: Block) -> None:
         """Look at the next block of a layer's map."""
         entries = self._entries(block)
-        n_owners = self._n_rows.numel()
-        sums = torch.zeros(block.pattern.shape[1], n_owners, dtype=torch.float64, device=block.device)
-        sums.index_add_(1, entries.owner, self.of_entries(entries, block).double())
-        is_seen = torch.zeros(n_owners, dtype=torch.bool, device=block.device)
-        is_seen[entries.owner] = True
-        self._sums, self._is_seen = self._sums + sums, self._is_seen | is_seen
+        self._sums, self._is_seen = self._sums + self.sums(entries, block), self._is_seen | entries.is_owner
 
     def finish(self) -> list[PerHead]:
         """Means over the queries that have a key."""
@@ -101,6 +118,7 @@ class _Pairs:
         self._key = keys[self._query, self._sample, slot]
         table = torch.repeat_interleave(torch.arange(len(tables)), widths)[slot]
         self._owner = table * keys.shape[1] + self._sample
+        self._n_owners = len(tables) * keys.shape[1]
         self._first = torch.searchsorted(self._query, torch.arange(len(keys) + 1)).tolist()
 
     def entries(self, block: Block) -> Entries:
@@ -110,4 +128,6 @@ class _Pairs:
         _, sample, query, key = columns
         seen = (key < block.last_key) & (key >= block.first_key) & block.scoring.visible(sample, query, key)
         owner, sample, query, key = (column[seen] for column in columns)
-        return Entries(owner, sample, query - block.start, key - block.first_key)
+        is_owner = torch.zeros(self._n_owners, dtype=torch.bool, device=block.device)
+        is_owner[owner] = True
+        return Entries(owner, is_owner, sample, query - block.start, key - block.first_key)

@@ -24,8 +24,12 @@ class LargestIsChosen(ChosenKeysReadOut):
 
 
 class _LargestIsChosenCollector(ChosenKeysCollector):
-    def of_entries(self, entries: Entries, block: Block) -> Tensor:
-        return entries.of_rows(block.largest_key) == entries.key + block.first_key
+    def sums(self, entries: Entries, block: Block) -> Tensor:
+        n_samples, _, n_rows = block.largest_key.shape
+        owner = torch.arange(self.n_owners, device=block.device).view(-1, n_samples, 1, 1)
+        row = torch.arange(n_rows, device=block.device)
+        hits = entries.holds(owner, row, block.largest_key - block.first_key)
+        return hits.sum(-1).flatten(0, 1).T.double()
 
 
 @dataclass(frozen=True, eq=False)

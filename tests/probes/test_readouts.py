@@ -95,6 +95,17 @@ def test_how_often_the_largest_key_is_chosen(world):
         assert 0 < float(high.mean()) < 1
 
 
+def test_largest_keys_in_many_blocks_of_which_some_have_no_chosen_key(world, monkeypatch):
+    monkeypatch.setattr(kernels, "BLOCK", 8)
+    monkeypatch.setattr(kernels, "STRAND", 4)
+    is_late = torch.arange(LENGTH) >= LENGTH // 2
+    keys = torch.where((world.queries & is_late)[..., None], torch.arange(LENGTH)[None, :, None], -1)
+    read_outs = LargestIsChosen(keys), LargestIsInSet(world.queries, world.sets[:, 0])
+    for read_out, found in zip(read_outs, world.read(*read_outs), strict=True):
+        low, high = bounds(read_out, world.maps, ROUNDING)
+        assert ((low - 1e-6 <= found) & (found <= high + 1e-6)).all()
+
+
 def test_few_keys_are_read_without_blocks(world, monkeypatch):
     keys = torch.where(world.queries[..., None], torch.arange(LENGTH)[None, :, None] - torch.tensor([1, 3]), -1)
     few, of_blocks = PassReader([KeyMass(keys)]), PassReader([KeyMass(keys), Entropy(world.queries)])

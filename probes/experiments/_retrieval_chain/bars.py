@@ -65,8 +65,8 @@ def _guessing(task: RetrievalChains, most: int, n_seeds: int) -> Bar:
         statement=f"Without the curriculum the accuracy on {task.depth} links stays within {guess} ± {GUESS_MARGIN} in "
         f"{most} of {n_seeds} seeds.",
         metric=f"acc_{task.depth}",
-        at_least=guess - GUESS_MARGIN,
-        at_most=guess + GUESS_MARGIN,
+        at_least=round(guess - GUESS_MARGIN, 2),
+        at_most=round(guess + GUESS_MARGIN, 2),
         in_seeds=most,
     )
 

@@ -1,12 +1,11 @@
 """What trainings on chains of facts come to: metrics, curves, tables, pictures and bars."""
 
-from collections.abc import Sequence
-
 from catalog.experiments import Figure, Metric
-from catalog.ids import HeadName
 from probes.experiments._emergence import slip
-from probes.experiments._retrieval_chain.bars import ABLATIONS, TIE, bars
+from probes.experiments._retrieval_chain.bars import TIE, bars
+from probes.experiments._retrieval_chain.circuit import ablation_metrics
 from probes.experiments._retrieval_chain.outcomes import THRESHOLDS, Outcomes, events_of, step_of
+from probes.experiments._retrieval_chain.remarks import explained
 from probes.experiments._retrieval_chain.series import series_of
 from probes.experiments._retrieval_chain.tables import tables_of
 from probes.experiments.base import Facts, Summary
@@ -26,7 +25,8 @@ def summary(outcomes: Outcomes) -> Summary:
     """
     metrics = _metrics(outcomes)
     wanted = bars(outcomes.task, outcomes.n_layers, len(outcomes.facts), set(metrics))
-    return Summary(metrics, series_of(outcomes), tables_of(outcomes), _figures(outcomes), wanted)
+    judged = [explained(bar, metrics[bar.metric], outcomes) for bar in wanted]
+    return Summary(metrics, series_of(outcomes), tables_of(outcomes), _figures(outcomes), judged)
 
 
 def _metrics(outcomes: Outcomes) -> dict[str, Metric]:
@@ -51,39 +51,12 @@ def _metrics(outcomes: Outcomes) -> dict[str, Metric]:
         metrics["order_kept"] = (
             Metric.over_seeds(what, kept) if is_whole else Metric(description=what, mean=sum(kept) / len(kept))
         )
-    return metrics | (_ablation_metrics(outcomes) if outcomes.is_of_the_circuit else {})
+    return metrics | (ablation_metrics(outcomes) if outcomes.is_of_the_circuit else {})
 
 
 def _links(accuracy: str) -> str:
     n_links = accuracy.removeprefix("acc_")
     return f"{n_links} link" if n_links == "1" else f"{n_links} links"
-
-
-def _ablation_metrics(outcomes: Outcomes) -> dict[str, Metric]:
-    """Accuracies without the four heads of the circuit at depth 3."""
-    values: dict[str, list[float]] = {}
-    for one in outcomes.facts:
-        last = [name for name in one["heads"] if HeadName.parse(name).layer == outcomes.n_layers - 1]
-        without = one["ablated"]
-        far = min(last, key=lambda name: without[name]["acc_3"])
-        near = min((name for name in last if name != far), key=lambda name: without[name]["acc_2"])
-        found = {
-            "acc_3_without_far_reader": without[far]["acc_3"],
-            "others_without_far_reader": min(without[far]["acc_1"], without[far]["acc_2"]),
-            "acc_2_without_near_reader": without[near]["acc_2"],
-            "others_without_near_reader": min(without[near]["acc_1"], without[near]["acc_3"]),
-            "best_without_jump_head": max(without[_best(one, "jump", one["heads"])].values()),
-            "best_without_previous_token_head": max(without[_best(one, "prev", one["heads"])].values()),
-        }
-        for name, value in found.items():
-            values.setdefault(name, []).append(value)
-    return {name: Metric.over_seeds(ABLATIONS[name], found) for name, found in values.items()}
-
-
-def _best(one: Facts, score: str, among: Sequence[str]) -> str:
-    """The head with the highest score."""
-    scores = dict(zip(one["heads"], one["scores"][score], strict=True))
-    return max(among, key=lambda name: scores[name])
 
 
 def _slip(outcomes: Outcomes, one: Facts) -> int:

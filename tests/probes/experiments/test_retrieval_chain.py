@@ -3,11 +3,14 @@
 import pytest
 import torch
 
-from catalog.experiments import read_experiment
+from catalog.experiments import Metric, read_experiment
 from probes.errors import BadInputError
 from probes.experiments import retrieval_chain
 from probes.experiments._retrieval_chain.bars import bars
+from probes.experiments._retrieval_chain.circuit import ablation_metrics
 from probes.experiments._retrieval_chain.heads import ChainMeasure, ablated_accuracies
+from probes.experiments._retrieval_chain.outcomes import Outcomes
+from probes.experiments._retrieval_chain.remarks import explained
 from probes.experiments.base import Place
 from probes.tiny.tasks.retrieval_chain import RetrievalChains
 from probes.tiny.transformer import TinyConfig, new_model
@@ -178,6 +181,48 @@ def test_bars_speak_of_the_cells_that_they_were_set_for():
     assert metrics_of(3, 2) == ["acc_1", "acc_3"]
     assert metrics_of(2, 3, "last link") == ["acc_2"]
     assert metrics_of(2, 3, "mixed") == metrics_of(2, 3, n_chains=8) == metrics_of(2, 2) == []
+
+
+def make_seed(seed, *, prev=(0.9, 0.1), q1=0.9, left_of_near=0.2, q2_curve=(0.0, 0.9)):
+    """Facts of a seed of the circuit: L2H0 is its near reader, L2H1 its far one."""
+    heads = ["L0H0", "L0H1", "L1H0", "L1H1", "L2H0", "L2H1"]
+    nothing = {"acc_1": 0.1, "acc_2": 0.1, "acc_3": 0.1}
+    ablated = dict.fromkeys(heads, nothing) | {
+        "L0H0": dict.fromkeys(nothing, prev[1] + 0.5),
+        "L2H0": {"acc_1": 1.0, "acc_2": left_of_near, "acc_3": 0.99},
+        "L2H1": {"acc_1": 1.0, "acc_2": 1.0, "acc_3": 0.2},
+    }
+    late = dict.fromkeys(["prev", "q1", "acc_1", "jump", "acc_2", "acc_3"], (0.0, 1.0))
+    scores = {
+        "prev": [*prev, *[0.0] * 4],
+        "jump": [0.0, 0.0, 1.0, 0.0, 0.0, 0.0],
+        "q1": [*[0.0] * 4, q1, 0.0],
+        "q2": [0.0] * 6,
+    }
+    return {
+        "seed": seed,
+        "heads": heads,
+        "ablated": ablated,
+        "scores": scores,
+        "steps": [0, 25],
+        "curves": late | {"q2": q2_curve},
+        "is_solved": True,
+    }
+
+
+def test_missed_bars_say_what_the_heads_show():
+    task = RetrievalChains(3)
+    clean, shared = make_seed(0), make_seed(4, prev=(0.55, 0.31), q1=0.6, left_of_near=0.7, q2_curve=(0.0, 0.2))
+    outcomes = Outcomes(task, 3, has_norms=True, n_steps=100, facts=[clean, shared])
+    metrics = ablation_metrics(outcomes) | {"order_slip": Metric(description="Slip", mean=75.0)}
+    wanted = bars(task, 3, 2, set(metrics))
+    found = {
+        bar.metric: explained(bar, metrics[bar.metric], outcomes).remark for bar in wanted if bar.metric in metrics
+    }
+    assert found.pop("acc_2_without_near_reader") == "seed 4 (0.70): L2H0 attends 0.60 to q1 and 0.00 to q2"
+    assert found.pop("best_without_previous_token_head") == "seed 4 (0.81): L0H0 has prev 0.55 and L0H1 0.31"
+    assert found.pop("order_slip") == "seed 4 solves the task while q2 never exceeds 0.3 in any head"
+    assert set(found.values()) == {None}
 
 
 @pytest.mark.parametrize(

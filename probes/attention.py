@@ -105,7 +105,9 @@ def streaming_attention(
     mask = attention_mask if isinstance(attention_mask, Mask | None) else as_truth_values(attention_mask)
     causal = getattr(module, "is_causal", True) if is_causal is None else is_causal
     scale = scaling if scaling is not None else 1 / math.sqrt(query.shape[-1])
-    scoring = Scoring(mask, bool(causal) and query.shape[2] > 1, scale, softcap, s_aux)
+    causal = bool(causal) and query.shape[2] > 1
+    n_before = key.shape[2] - query.shape[2] if mask is None and causal else 0
+    scoring = Scoring(mask, causal, scale, softcap, s_aux, n_before)
     reader = _reader.get()
     visit = reader.visit if isinstance(reader, BlockReader) else None
     parts = (query, key, value, scoring)
@@ -169,6 +171,11 @@ def editing(model: PreTrainedModel, editor: Editor) -> Iterator[None]:
     """
     with _set(model, _editor, editor):
         yield
+
+
+def is_edited() -> bool:
+    """Whether an editor changes the head outputs of models that are run now."""
+    return _editor.get() is not None
 
 
 @contextmanager

@@ -8,16 +8,18 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
-from torch.nn.functional import pad
+from transformers import Cache
 
 from probes.adapters.base import ProbedModel
 from probes.calls import AttentionCall, check_layer
 from probes.errors import NotEnoughMemoryError, UnsupportedModelError
 from probes.inputs import TokenBatch
 from probes.kernels import Block, Visit
+from probes.pieces import cut, whole_cache
 from probes.readouts.base import BlockReadOut, Collector, FinalReadOut, LayerReadOut, ReadOut
+from probes.readouts.division import of_one_length
 from probes.readouts.key_mass import KeyMass
-from probes.shapes import Reading
+from probes.shapes import Reading, Tokens
 
 TOKENS_AT_ONCE = 1024
 """Positions in one forward pass; more would only take more memory."""
@@ -146,8 +148,7 @@ def read(
 
 def _joined(parts: Sequence[Tensor]) -> Reading:
     """Readings of all chunks; where whole rows were read, keys behind the end of a chunk's longest sample are 0."""
-    longest = max(part.shape[-1] for part in parts) if parts[0].ndim else 0
-    return torch.cat([pad(part, (0, longest - part.shape[-1])) if part.ndim > 1 else part for part in parts])
+    return torch.cat(of_one_length(parts) if parts[0].ndim > 1 else list(parts))
 
 
 @contextmanager
@@ -202,12 +203,33 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 def _read_chunk(
     model: ProbedModel, batch: TokenBatch, read_outs: Sequence[LayerReadOut | FinalReadOut], chunk: slice
 ) -> list[Reading]:
-    of_layers = [read_out.part(chunk) for read_out in read_outs if isinstance(read_out, LayerReadOut)]
-    of_residual = [read_out.part(chunk) for read_out in read_outs if isinstance(read_out, FinalReadOut)]
+    wanted = [read_out.part(chunk) for read_out in read_outs]
+    length = int(batch.last[chunk].max()) + 1
+    tokens, pieces = batch.tokens[chunk, :length], cut(model, length)
+    if len(pieces) == 1:
+        is_real = None if batch.lengths is None else batch.is_real[chunk, :length]
+        return _read_pass(model, wanted, tokens, is_real=is_real)
+    cache = whole_cache(model)
+    parts = [
+        _read_pass(model, [one.within(piece) for one in wanted], tokens[:, piece], cache=cache) for piece in pieces
+    ]
+    return [one.joined(readings, pieces) for one, readings in zip(wanted, zip(*parts, strict=True), strict=True)]
+
+
+def _read_pass(
+    model: ProbedModel,
+    read_outs: Sequence[LayerReadOut | FinalReadOut],
+    tokens: Tokens,
+    *,
+    is_real: Tensor | None = None,
+    cache: Cache | None = None,
+) -> list[Reading]:
+    """What is read of one forward pass, behind the positions of a cache if there is one."""
+    of_layers = [read_out for read_out in read_outs if isinstance(read_out, LayerReadOut)]
+    of_residual = [read_out for read_out in read_outs if isinstance(read_out, FinalReadOut)]
     reader = PassReader(of_layers)
     with model.reading(reader), _final_residual(model, is_wanted=bool(of_residual)) as residual:
-        length = int(batch.last[chunk].max()) + 1
-        model.read(batch.tokens[chunk, :length], None if batch.lengths is None else batch.is_real[chunk, :length])
+        model.read(tokens, is_real, cache)
     if residual and not residual[0].isfinite().all():
         raise UnsupportedModelError("the final residual is not a number; try a wider number format")
     from_layers = iter([reader.all_layers(number, model.shape.n_layers) for number in range(len(of_layers))])

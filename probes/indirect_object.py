@@ -149,7 +149,7 @@ class NameEffect(PassDetector):
         places = torch.arange(batch.tokens.shape[1])
         sets = torch.stack([places == marks["IO"], (places == marks["S1"]) | (places == marks["S2"])], dim=1)
         end = marks["END"]
-        return {"masses": SetMassAt(sets, end), "z": HeadOutput(end), "residual": FinalResidual(end)}
+        return {"masses": SetMassAt(end, sets), "z": HeadOutput(end), "residual": FinalResidual(end)}
 
     def samples(self, readings: Mapping[str, Reading], batch: TokenBatch, model: ProbedModel) -> Samples:
         """Effects along the two names, and along two others as the null; 0 in prompts where the head looks at S."""

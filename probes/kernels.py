@@ -7,7 +7,7 @@ fused kernel, which computes the same and shows nothing.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 import torch
@@ -49,6 +49,9 @@ class Scoring:
     sink: Float[Tensor, " head"] | None = None
     """Learned logits that take part in the softmax and have no value."""
 
+    first_query: int = 0
+    """Key position of the first query in plain causal attention: all queries see the keys of a cached prefix."""
+
     @property
     def is_plain(self) -> bool:
         """Whether a fused kernel computes the same."""
@@ -60,7 +63,7 @@ class Scoring:
 
     def visible(self, sample: Tensor, query_pos: Tensor, key_pos: Tensor) -> Tensor:
         """Whether queries may see keys, for positions that broadcast against each other."""
-        return visible_pairs(self.mask, self.is_causal, sample, query_pos, key_pos)
+        return visible_pairs(self.mask, self.is_causal, sample, query_pos + self.first_query, key_pos)
 
 
 class Scratch:
@@ -196,12 +199,26 @@ def attend(query: Queries, key: Keys, value: Values, scoring: Scoring) -> tuple[
     Source:
         Our own; exact up to rounding.
     """
+    if scoring.is_plain and scoring.first_query:
+        return _behind_prefix(query, key, value, scoring)
     if scoring.is_plain and query.device.type == "cuda":
         found = cuda_kernels.attend(query, key, value, is_causal=scoring.is_causal, scale=scoring.scale)
         if found is not None:
             return found
     fits = query.device.type == "cpu" and query.shape[-1] == value.shape[-1] and query.dtype in FUSED_DTYPES
     return fused(query, key, value, scoring) if fits and scoring.is_plain else blockwise(query, key, value, scoring)
+
+
+def _behind_prefix(query: Queries, key: Keys, value: Values, scoring: Scoring) -> tuple[HeadOutputs, LogSumExp]:
+    """Plain causal attention behind a cached prefix: to the prefix and to the rest, for which kernels are made."""
+    n_before = scoring.first_query
+    of_prefix = replace(scoring, is_causal=False, first_query=0)
+    of_rest = replace(scoring, first_query=0)
+    before = attend(query, key[:, :, :n_before], value[:, :, :n_before], of_prefix)
+    rest = attend(query, key[:, :, n_before:], value[:, :, n_before:], of_rest)
+    log_sum_exp = torch.logaddexp(before[1], rest[1])
+    shares = [torch.exp(part - log_sum_exp)[..., None] for _, part in (before, rest)]
+    return (before[0] * shares[0] + rest[0] * shares[1]).to(value.dtype), log_sum_exp
 
 
 def fused(query: Queries, key: Keys, value: Values, scoring: Scoring) -> tuple[HeadOutputs, LogSumExp]:
@@ -260,7 +277,7 @@ def blocks(query: Queries, key: Keys, scoring: Scoring) -> Iterator[Block]:
     for start in range(0, n_queries, BLOCK):
         stop = min(start + BLOCK, n_queries)
         first = scoring.mask.first_key(start) if isinstance(scoring.mask, Mask) else 0
-        last = stop if scoring.mask is None and scoring.is_causal else n_keys
+        last = stop + scoring.first_query if scoring.mask is None and scoring.is_causal else n_keys
         scores = block_scores(query[:, :, start:stop], key[:, :, first:last], scoring, scratch)
         pattern = _softmax_of_block(scores, scoring, (start, stop), (first, last), scratch)
         yield Block(start, first, n_keys - n_queries, scoring, scores, pattern, scratch)
@@ -311,7 +328,7 @@ def _softmax_of_block(
     if scoring.mask is None:
         if scoring.is_causal:  # all keys before the block's rows are visible
             later = _later_keys(rows[1] - rows[0], scores.device)
-            scores[..., rows[0] - columns[0] :].masked_fill_(later, UNSEEN)
+            scores[..., rows[0] + scoring.first_query - columns[0] :].masked_fill_(later, UNSEEN)
         return _softmax(scores, scoring.sink, room)
     unseen = ~_visible_of_block(scoring, scores, rows, columns)
     pattern = _softmax(scores.masked_fill_(unseen, UNSEEN), scoring.sink, room)

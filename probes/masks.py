@@ -75,15 +75,15 @@ def describe_mask(
     The arguments are those that transformers hands to every mask function.
 
     Returns:
-        None for plain causal or plain full attention, a Mask otherwise; a boolean tensor of shape (batch, 1, query_pos,
-        key_pos) for rules that only work under vmap.
+        None for plain full attention, and for plain causal attention, behind a cached prefix or none; a Mask otherwise;
+        a boolean tensor of shape (batch, 1, query_pos, key_pos) for rules that only work under vmap.
     """
     padding = prepare_padding_mask(attention_mask, kv_length, kv_offset)
     if padding is not None and bool(padding.all()):
         padding = None
     within_window = local_size is None or kv_length <= local_size
-    is_square = q_length == kv_length and int(q_offset) == kv_offset
-    if padding is None and within_window and ((allow_is_causal_skip and is_square) or allow_is_bidirectional_skip):
+    ends_together = int(q_offset) + q_length == kv_offset + kv_length
+    if padding is None and within_window and ((allow_is_causal_skip and ends_together) or allow_is_bidirectional_skip):
         return None
     rule = mask_function or causal_mask_function
     if use_vmap:

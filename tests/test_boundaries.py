@@ -43,6 +43,7 @@ ORDER = [
     {"attention", "mapped_calls", "readouts"},
     {"module_hooks"},
     {"adapters"},
+    {"pieces"},
     {"recipes", "forward", "circuits", "interventions", "choices"},
     {"detectors"},
     {"measure", "provenance"},

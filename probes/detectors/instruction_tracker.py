@@ -44,7 +44,7 @@ class InstructionTracker(PassDetector):
         """Attention of the last token to instruction and data."""
         length = batch.tokens.shape[1]
         sets = torch.stack([key_set(batch.marks[name], length) for name in ("instruction", "data")], dim=1)
-        return {"masses": SetMassAt(sets, batch.last[:, None])}
+        return {"masses": SetMassAt(batch.last[:, None], sets)}
 
     def samples(self, readings: Mapping[str, Reading], batch: TokenBatch, model: ProbedModel) -> Samples:
         """Differences between the prompts of each sample."""

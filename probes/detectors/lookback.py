@@ -46,7 +46,7 @@ class Lookback(PassDetector):
         position = torch.arange(batch.tokens.shape[1])
         is_context = (position > 0) & (position < _first_since(batch))
         sets = torch.stack([is_context, position >= _first_since(batch)], dim=1)
-        return {"masses": SetMassAt(sets, emitting_queries(batch.marks["answer"]))}
+        return {"masses": SetMassAt(emitting_queries(batch.marks["answer"]), sets)}
 
     def samples(self, readings: Mapping[str, Reading], batch: TokenBatch, model: ProbedModel) -> Samples:
         """Ratios, averaged over queries."""

@@ -6,7 +6,7 @@ the map, block by block while it is made.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -15,19 +15,15 @@ from torch import Tensor
 
 from probes.calls import AttentionCall
 from probes.kernels import Block
+from probes.readouts.division import Divisible, MeanOverQueries
 from probes.shapes import AttendedColumns, PerHead, Queried, Reading
 
-Part = TypeVar("Part")
 Known = TypeVar("Known")
 
 
 @dataclass(frozen=True, eq=False)
-class LayerReadOut:
-    """Something to take from every layer; its tensors have the samples as first axis. One of the next two."""
-
-    def part(self: Part, samples: slice) -> Part:
-        """The same read-out of some of the samples."""
-        return samples_of(self, samples)
+class LayerReadOut(Divisible):
+    """Something to take from every layer. One of the next two."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,11 +101,8 @@ class BlockReadOut(LayerReadOut, ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class MeanReadOut(BlockReadOut):
+class MeanReadOut(MeanOverQueries, BlockReadOut):
     """A number or a few of every row, averaged over the queries that count."""
-
-    queries: Queried
-    """Queries that count, shape (sample, query_pos)."""
 
 
 class MeanCollector(Collector):
@@ -226,7 +219,7 @@ class _ColumnCollector(MeanCollector):
 
 
 @dataclass(frozen=True, eq=False)
-class FinalReadOut(ABC):
+class FinalReadOut(Divisible):
     """Something to read once in a pass from the residual stream as it enters the final norm."""
 
     @abstractmethod
@@ -239,25 +232,6 @@ class FinalReadOut(ABC):
         Returns:
             Shape (batch, ...).
         """
-
-    def part(self: Part, samples: slice) -> Part:
-        """The same read-out of some of the samples."""
-        return samples_of(self, samples)
-
-
-def samples_of(whole: Part, samples: slice) -> Part:
-    """A dataclass with the tensors of some of the samples.
-
-    Args:
-        whole: A dataclass whose tensors have the samples as first axis.
-        samples: Which.
-
-    Returns:
-        The same with fewer samples.
-    """
-    values = {field.name: getattr(whole, field.name) for field in fields(whole)}  # type: ignore[arg-type]
-    tensors = {name: value[samples] for name, value in values.items() if isinstance(value, Tensor)}
-    return replace(whole, **tensors)  # type: ignore[type-var]
 
 
 def mean_over(queries: Queried, values: Tensor) -> Tensor:

@@ -2,9 +2,9 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -12,7 +12,10 @@ from torch import Tensor
 
 from probes.kernels import Block
 from probes.readouts.base import BlockReadOut, ByMask, Collector
-from probes.shapes import AttentionPattern, KeyPositions, PerHead
+from probes.readouts.division import mean_of_pieces
+from probes.shapes import AttentionPattern, KeyPositions, PerHead, Reading
+
+Chosen = TypeVar("Chosen", bound="ChosenKeysReadOut")
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +28,14 @@ class ChosenKeysReadOut(BlockReadOut):
 
     key_positions: KeyPositions
     """Shape (sample, query_pos, n_keys), counted from 0; -1 where there is none."""
+
+    def within(self: Chosen, piece: slice) -> Chosen:
+        """The keys of the queries of the piece."""
+        return replace(self, key_positions=self.key_positions[:, piece])
+
+    def joined(self, readings: Sequence[Tensor], pieces: Sequence[slice]) -> Reading:
+        """The mean over the queries of all pieces."""
+        return mean_of_pieces(readings, (self.key_positions >= 0).any(-1), pieces)
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,13 @@ import torch
 
 from probes.calls import AttentionCall
 from probes.readouts.base import ReadOut
-from probes.shapes import PerHead, QueryPositions
+from probes.readouts.division import OfFewQueries
+from probes.shapes import PerHead
 
 
 @dataclass(frozen=True, eq=False)
-class HeadOutput(ReadOut):
+class HeadOutput(OfFewQueries, ReadOut):
     """z of every head at chosen positions; with W_O it gives the direct effect on the logits."""
-
-    query_positions: QueryPositions
-    """Shape (sample, n_rows); -1 where there is none."""
 
     def read(self, call: AttentionCall) -> PerHead:
         """Z of one layer, as the attention function returns it.

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from probes.kernels import Block
 from probes.readouts.base import Collector, RowReadOut
 from probes.readouts.chosen_keys import ChosenKeysCollector, ChosenKeysReadOut, Entries
-from probes.shapes import PerHead, Queried
+from probes.shapes import PerHead
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,7 @@ class _LargestIsChosenCollector(ChosenKeysCollector):
 class LargestIsInSet(RowReadOut):
     """Share of queries whose largest key belongs to a set of keys: (batch, head), from 0 to 1."""
 
-    keys: Queried
+    keys: Bool[Tensor, "batch key_pos"]
     """Keys of the set, shape (sample, key_pos)."""
 
     def of_rows(self, block: Block) -> PerHead:

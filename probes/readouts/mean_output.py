@@ -4,15 +4,13 @@ from dataclasses import dataclass
 
 from probes.calls import AttentionCall
 from probes.readouts.base import ReadOut, mean_over
-from probes.shapes import PerHead, Queried
+from probes.readouts.division import MeanOverQueries
+from probes.shapes import PerHead
 
 
 @dataclass(frozen=True, eq=False)
-class MeanOutput(ReadOut):
+class MeanOutput(MeanOverQueries, ReadOut):
     """z of every head before W_O, averaged over the positions that count."""
-
-    queries: Queried
-    """Shape (sample, query_pos)."""
 
     def read(self, call: AttentionCall) -> PerHead:
         """Means of one layer, shape (batch, head, d_value)."""

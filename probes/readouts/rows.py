@@ -4,15 +4,13 @@ from dataclasses import dataclass
 
 from probes.calls import AttentionCall
 from probes.readouts.base import ReadOut
-from probes.shapes import PerHead, QueryPositions
+from probes.readouts.division import OfFewQueries
+from probes.shapes import PerHead
 
 
 @dataclass(frozen=True, eq=False)
-class Rows(ReadOut):
+class Rows(OfFewQueries, ReadOut):
     """Attention of a few queries to every key; O(length) a row, so ask for few."""
-
-    query_positions: QueryPositions
-    """Shape (sample, n_rows); -1 where there is none."""
 
     def read(self, call: AttentionCall) -> PerHead:
         """Rows of one layer.

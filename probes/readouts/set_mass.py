@@ -1,13 +1,14 @@
 """Attention to sets of keys: attention applied to indicator columns in place of the values, many sets at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from probes.calls import AttentionCall
 from probes.kernels import Block
 from probes.readouts.base import ColumnReadOut, ReadOut
-from probes.shapes import AttendedColumns, KeySets, PerHead, QueryPositions
+from probes.readouts.division import OfFewQueries
+from probes.shapes import AttendedColumns, KeySets, PerHead
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,6 +17,10 @@ class SetMass(ColumnReadOut):
 
     sets: KeySets
     """Shape (sample, n_sets, key_pos); keys that a query may not see get nothing."""
+
+    def within(self, piece: slice) -> "SetMass":
+        """The queries of the piece, and the keys up to its end."""
+        return replace(super().within(piece), sets=self.sets[..., : piece.stop])
 
     def columns(self, n_keys: int) -> Tensor:
         """One column a set."""
@@ -27,14 +32,11 @@ class SetMass(ColumnReadOut):
 
 
 @dataclass(frozen=True, eq=False)
-class SetMassAt(ReadOut):
+class SetMassAt(OfFewQueries, ReadOut):
     """Attention of a few queries to each set of keys."""
 
     sets: KeySets
     """Shape (sample, n_sets, key_pos)."""
-
-    query_positions: QueryPositions
-    """Shape (sample, n_rows); -1 where there is none."""
 
     def read(self, call: AttentionCall) -> PerHead:
         """Masses of one layer.

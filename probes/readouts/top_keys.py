@@ -1,20 +1,20 @@
 """Which keys get the most attention."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from probes.calls import AttentionCall
 from probes.readouts.base import ReadOut
-from probes.shapes import PerHead, QueryPositions
+from probes.readouts.division import OfFewQueries
+from probes.shapes import PerHead, Reading
 
 
 @dataclass(frozen=True, eq=False)
-class TopKeys(ReadOut):
+class TopKeys(OfFewQueries, ReadOut):
     """Positions of the keys that get the most attention from a few queries."""
-
-    query_positions: QueryPositions
-    """Shape (sample, n_rows); -1 where there is none."""
 
     n_keys: int = 1
     """How many keys of each query; no more than the input has positions."""
@@ -28,3 +28,7 @@ class TopKeys(ReadOut):
         positions = self.query_positions.to(call.device)
         top = call.rows(positions).topk(self.n_keys, dim=-1).indices
         return torch.where((positions >= 0)[:, None, :, None], top, -1)
+
+    def joined(self, readings: Sequence[Tensor], pieces: Sequence[slice]) -> Reading:
+        """The queries of all pieces; where a query is missing, -1 was read."""
+        return torch.stack(list(readings)).amax(0)

@@ -74,7 +74,7 @@ def test_masses_on_sets_of_keys(world):
 
 def test_masses_on_sets_of_chosen_queries(world):
     expected = world.rows() @ world.sets.transpose(1, 2).float()[:, None, None]
-    assert difference(world.read(SetMassAt(world.sets, world.positions))[0], expected) < ROUNDING
+    assert difference(world.read(SetMassAt(world.positions, world.sets))[0], expected) < ROUNDING
 
 
 def test_masses_on_chosen_keys(world):

@@ -1,0 +1,184 @@
+"""Long inputs read piece by piece, against the same in one pass, which other tests compare with eager maps."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import probes
+from probes import kernels, load_model, pieces
+from probes.forward import read
+from probes.inputs import TokenBatch
+from probes.interventions import scaled_heads
+from probes.kernels import Scoring
+from probes.readouts.distance import Distance
+from probes.readouts.entropy import Entropy
+from probes.readouts.even_attention import EvenAttention
+from probes.readouts.final_residual import FinalResidual
+from probes.readouts.head_output import HeadOutput
+from probes.readouts.key_mass import KeyMass
+from probes.readouts.largest_key import LargestIsChosen, LargestIsInSet
+from probes.readouts.mean_output import MeanOutput
+from probes.readouts.recent_mass import RecentMass
+from probes.readouts.rows import Rows
+from probes.readouts.set_mass import SetMass, SetMassAt
+from probes.readouts.top_keys import TopKeys
+from probes.readouts.value import Value
+from probes.tiny.architectures import tiny_model
+from probes.tiny.transformer import TinyConfig, new_model
+
+from .conftest import make_tiny
+
+LENGTH = 40
+PIECE = 13  # the last of four pieces is a single position
+ROUNDING = 1e-5
+KINDS = ["gpt2", "llama", "opt", "mistral_window", "gemma2_softcap", "gemma3_one_kv_head", "gpt_oss_sinks"]
+
+
+def read_outs():
+    """One of every kind; some samples have queries in some pieces only."""
+    torch.manual_seed(2)
+    queries = torch.rand(2, LENGTH) < 0.6
+    queries[0, PIECE : 2 * PIECE] = False
+    queries[1, : 2 * PIECE] = False
+    sets = torch.rand(2, 11, LENGTH) < 0.3
+    at = torch.tensor([[39, 12, -1], [20, 2, 33]])
+    keys = torch.where(queries[..., None], torch.arange(LENGTH)[None, :, None] - torch.tensor([0, 3]), -1)
+    return [
+        SetMass(queries, sets),
+        SetMassAt(at, sets),
+        Entropy(queries),
+        Distance(queries),
+        RecentMass(queries, 4),
+        EvenAttention(queries),
+        KeyMass(keys),
+        LargestIsChosen(keys),
+        LargestIsInSet(queries, sets[:, 0]),
+        Rows(at),
+        TopKeys(at, 3),
+        HeadOutput(at),
+        Value(torch.tensor([[39, 12], [0, 25]])),
+        MeanOutput(queries),
+        FinalResidual(at),
+    ]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def model(request):
+    """Each kind of layer in turn."""
+    return load_model(make_tiny(request.param), name=request.param)
+
+
+@pytest.fixture
+def batch():
+    """Two samples, the second of which is shorter."""
+    tokens = torch.randint(4, 96, (2, LENGTH), generator=torch.Generator().manual_seed(0))
+    return TokenBatch(tokens, lengths=torch.tensor([LENGTH, LENGTH - 3]))
+
+
+def both_ways(model, batch, wanted, monkeypatch):
+    """What is read in one pass, and in pieces."""
+    whole = read(model, batch, wanted)
+    monkeypatch.setattr(pieces, "PIECE", PIECE)
+    assert len(pieces.cut(model, LENGTH)) == 4
+    return whole, read(model, batch, wanted)
+
+
+def test_every_read_out_gives_the_same(model, batch, monkeypatch):
+    wanted = read_outs()
+    for one, *readings in zip(wanted, *both_ways(model, batch, wanted, monkeypatch), strict=True):
+        torch.testing.assert_close(*readings, rtol=ROUNDING, atol=ROUNDING, msg=lambda text, one=one: f"{one}: {text}")
+
+
+def test_keys_that_are_read_without_blocks_give_the_same(model, batch, monkeypatch):
+    keys = [one for one in read_outs() if isinstance(one, KeyMass)]
+    whole, in_pieces = both_ways(model, batch, keys, monkeypatch)
+    torch.testing.assert_close(whole, in_pieces, rtol=ROUNDING, atol=ROUNDING)
+
+
+def test_keys_that_no_piece_shows_give_no_score(model, batch, monkeypatch):
+    later = torch.full((2, LENGTH, 1), -1)
+    later[:, 30] = 35
+    for reading in both_ways(model, batch, [KeyMass(later), LargestIsChosen(later)], monkeypatch)[1]:
+        assert reading.isnan().all()
+
+
+def test_every_read_out_is_tried():
+    files = {path.stem for path in (Path(probes.__file__).parent / "readouts").glob("*.py")}
+    tried = {type(one).__module__.rpartition(".")[2] for one in read_outs()}
+    assert files - tried == {"__init__", "base", "division", "chosen_keys"}
+
+
+def test_layers_see_one_piece_at_a_time(tiny_llama, batch, monkeypatch):
+    assert tiny_llama.weights  # proved on an input of their own
+    lengths = []
+    hook = tiny_llama.module.model.layers[1].mlp.register_forward_pre_hook(
+        lambda _, inputs: lengths.append(inputs[0].shape[1])
+    )
+    monkeypatch.setattr(pieces, "why_one_pass", lambda _: None)  # the trial is no part of this
+    monkeypatch.setattr(pieces, "PIECE", PIECE)
+    read(tiny_llama, batch, read_outs())
+    hook.remove()
+    assert lengths == [13, 13, 13, 1]
+
+
+def test_short_inputs_are_read_in_one_pass_and_nothing_is_tried(tiny_llama, monkeypatch):
+    monkeypatch.setattr(pieces, "why_one_pass", None)
+    assert pieces.cut(tiny_llama, pieces.PIECE) == [slice(0, pieces.PIECE)]
+
+
+def test_pieces_are_the_whole_input(tiny_llama):
+    whole = [position for piece in pieces.cut(tiny_llama, 5000) for position in range(5000)[piece]]
+    assert whole == list(range(5000))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: tiny_model("bert"), "later keys"),
+        (lambda: tiny_model("gptj"), "handed out by modules"),
+        (lambda: tiny_model("jamba"), "its cache changes what it computes"),
+        (lambda: tiny_model("minimax"), "does not run on a cache: MiniMax uses cache of its own"),
+        (lambda: new_model(TinyConfig(vocab_size=20), seed=0).eval(), "its cache changes what it computes"),
+    ],
+    ids=["encoder", "module hooks", "recurrent layers", "own cache", "no cache"],
+)
+def test_models_that_cannot_be_read_in_pieces_are_read_in_one_pass(make, words):
+    model = load_model(make(), name="Tiny")
+    assert words in pieces.why_one_pass(model)
+    assert pieces.cut(model, 10_000) == [slice(0, 10_000)]
+
+
+def test_models_that_keep_keys_in_a_way_of_their_own_are_read_in_one_pass(tiny_llama, monkeypatch):
+    class Compressed(pieces.DynamicLayer):
+        pass
+
+    cache = pieces.DynamicCache()
+    cache.layers = [Compressed()]
+    monkeypatch.setattr(pieces, "DynamicCache", lambda config: cache)
+    assert "in a way of its own (Compressed)" in pieces.why_one_pass(tiny_llama)
+
+
+def test_models_whose_heads_are_changed_are_read_in_one_pass(tiny_llama):
+    with scaled_heads(tiny_llama, {"L1H2": 0.0}):
+        tiny_llama.read(torch.arange(4, 9)[None])
+        assert "are being changed" in pieces.why_one_pass(tiny_llama)
+    assert pieces.why_one_pass(tiny_llama) is None
+
+
+@pytest.mark.parametrize("n_queries", [1, 7])
+@pytest.mark.parametrize("d_value", [8, 12])
+def test_attention_behind_a_prefix_equals_that_of_one_mask(n_queries, d_value, monkeypatch):
+    torch.manual_seed(0)
+    query, key, value = torch.randn(2, 4, n_queries, 8), torch.randn(2, 2, 30, 8), torch.randn(2, 2, 30, d_value)
+    first = 30 - n_queries
+    seen = torch.ones(30, 30).tril().bool()[first:]
+    grouped = (key.repeat_interleave(2, 1), value.repeat_interleave(2, 1))
+    expected = nn.functional.scaled_dot_product_attention(query, *grouped, attn_mask=seen, scale=0.5)
+    scoring = Scoring(None, is_causal=True, scale=0.5, first_query=first)
+    monkeypatch.setattr(kernels, "BLOCK", 3)
+    joined, of_blocks = kernels.attend(query, key, value, scoring), kernels.blockwise(query, key, value, scoring)
+    for output, log_sum_exp in (joined, of_blocks):
+        assert float((output - expected).abs().max()) < ROUNDING
+        assert float((log_sum_exp - of_blocks[1]).abs().max()) < ROUNDING

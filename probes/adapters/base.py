@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from transformers import Cache, PreTrainedModel
+from transformers import PreTrainedModel
 
 from catalog.runs import MeasuredModel
 from probes.adapters._weights import read_weights
@@ -104,7 +104,7 @@ class ProbedModel:
         return reading_maps(self.module, backbone(self.module), self.map_sources, reader)
 
     def read(
-        self, tokens: Tokens, is_real: Bool[Tensor, "batch pos"] | None = None, cache: Cache | None = None
+        self, tokens: Tokens, is_real: Bool[Tensor, "batch pos"] | None = None
     ) -> Float[Tensor, "batch pos d_model"]:
         """Run the layers on tokens; the logits are not computed.
 
@@ -112,16 +112,15 @@ class ProbedModel:
             tokens: Token ids, shape (batch, pos).
             is_real: False where a shorter sample was filled up at its end; None if nowhere. Only encoders need it: in
                 a decoder no real token sees what comes after it.
-            cache: Keys and values of the positions before; those of the tokens are added. Only for decoders.
 
         Returns:
             What the last layer gives, after the final norm.
         """
         inputs: dict[str, Any] = {"input_ids": tokens.to(self.device)}
-        if not self.shape.is_causal:
-            inputs["attention_mask"] = None if is_real is None else is_real.to(self.device, torch.int64)
+        if self.shape.is_causal:
+            inputs["use_cache"] = False
         else:
-            inputs |= {"use_cache": False} if cache is None else {"use_cache": True, "past_key_values": cache}
+            inputs["attention_mask"] = None if is_real is None else is_real.to(self.device, torch.int64)
         states: Tensor = backbone(self.module)(**inputs).last_hidden_state
         return states
 

@@ -15,15 +15,36 @@ from torch import Tensor
 
 from probes.calls import AttentionCall
 from probes.kernels import Block
-from probes.readouts.division import Divisible, MeanOverQueries
+from probes.readouts.division import MeanOverQueries, OfSamples
 from probes.shapes import AttendedColumns, PerHead, Queried, Reading
 
 Known = TypeVar("Known")
+Layer = TypeVar("Layer", bound="LayerReadOut")
 
 
 @dataclass(frozen=True, eq=False)
-class LayerReadOut(Divisible):
-    """Something to take from every layer. One of the next two."""
+class LayerReadOut(OfSamples, ABC):
+    """Something to take from every layer, whole or piece by piece. One of the next two.
+
+    In a piece of a long input, queries are counted from its first position, keys from the first of the whole input.
+    """
+
+    @abstractmethod
+    def within(self: Layer, piece: slice) -> Layer:
+        """What is to be read of a piece.
+
+        Args:
+            piece: Positions of the piece.
+        """
+
+    @abstractmethod
+    def joined(self, readings: Sequence[Tensor], pieces: Sequence[slice]) -> Reading:
+        """What would have been read of the whole input.
+
+        Args:
+            readings: What was read of each piece.
+            pieces: Positions of each; together they are the whole input.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,7 +240,7 @@ class _ColumnCollector(MeanCollector):
 
 
 @dataclass(frozen=True, eq=False)
-class FinalReadOut(Divisible):
+class FinalReadOut(OfSamples, ABC):
     """Something to read once in a pass from the residual stream as it enters the final norm."""
 
     @abstractmethod

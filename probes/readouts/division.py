@@ -1,6 +1,5 @@
-"""What every read-out can do: be cut to some samples or to a piece of a long input, and be put together again."""
+"""How read-outs are cut to some samples or to a piece of a long input, and what was read of pieces is put together."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TypeVar
@@ -11,44 +10,23 @@ from torch.nn.functional import pad
 
 from probes.shapes import Queried, QueryPositions, Reading
 
-Part = TypeVar("Part", bound="Divisible")
+Part = TypeVar("Part", bound="OfSamples")
 Mean = TypeVar("Mean", bound="MeanOverQueries")
 Few = TypeVar("Few", bound="OfFewQueries")
 
 
 @dataclass(frozen=True, eq=False)
-class Divisible(ABC):
-    """Something to read in a forward pass; its tensors have the samples as first axis.
-
-    A long input is read piece by piece, one pass each: the queries of a piece are counted from its first position, keys
-    from the first of the whole input.
-    """
+class OfSamples:
+    """Something whose tensors have the samples as first axis."""
 
     def part(self: Part, samples: slice) -> Part:
         """The same of some of the samples."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return replace(self, **{name: value[samples] for name, value in values.items() if isinstance(value, Tensor)})
 
-    @abstractmethod
-    def within(self: Part, piece: slice) -> Part:
-        """What is to be read of a piece.
-
-        Args:
-            piece: Positions of the piece.
-        """
-
-    @abstractmethod
-    def joined(self, readings: Sequence[Tensor], pieces: Sequence[slice]) -> Reading:
-        """What one pass over the whole input would have read.
-
-        Args:
-            readings: What was read of each piece.
-            pieces: Positions of each; together they are the whole input.
-        """
-
 
 @dataclass(frozen=True, eq=False)
-class MeanOverQueries(Divisible):
+class MeanOverQueries:
     """A mean over the queries that count."""
 
     queries: Queried
@@ -64,7 +42,7 @@ class MeanOverQueries(Divisible):
 
 
 @dataclass(frozen=True, eq=False)
-class OfFewQueries(Divisible):
+class OfFewQueries:
     """Something of a few queries, each of which lies in one piece."""
 
     query_positions: QueryPositions

@@ -2,20 +2,20 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from probes.readouts.base import FinalReadOut
-from probes.readouts.division import OfFewQueries
-from probes.shapes import Reading
+from probes.shapes import QueryPositions, Reading
 
 
 @dataclass(frozen=True, eq=False)
-class FinalResidual(OfFewQueries, FinalReadOut):
+class FinalResidual(FinalReadOut):
     """The residual stream at chosen positions, for logits and for the scale that the final norm applies there."""
 
+    query_positions: QueryPositions
+    """Shape (sample, n_rows); negative positions are not allowed."""
+
     def read_residual(self, residual: Tensor) -> Reading:
-        """The chosen positions, shape (batch, n_rows, d_model) in float32; 0 where there is none."""
+        """The chosen positions, shape (batch, n_rows, d_model) in float32."""
         positions = self.query_positions.to(residual.device)[..., None]
-        chosen = residual.gather(1, positions.clamp(min=0).expand(-1, -1, residual.shape[-1])).float()
-        return torch.where(positions >= 0, chosen, 0.0)
+        return residual.gather(1, positions.expand(-1, -1, residual.shape[-1])).float()

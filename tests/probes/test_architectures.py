@@ -166,14 +166,14 @@ def of_real_queries(read_out, is_real):
 @pytest.mark.parametrize("name", DECODERS)
 def test_long_inputs_in_pieces_give_what_one_pass_does(name, monkeypatch):
     model = loaded(name)
-    if isinstance(model, UnsupportedModelError) or pieces.why_one_pass(model) is not None:
+    if isinstance(model, UnsupportedModelError) or pieces.why_whole(model) is not None:
         pytest.skip(f"{name} reads in one pass, or not at all")
     batch = TokenBatch(repeated().tokens[:2, :45])
     queries = torch.ones(2, 45, dtype=torch.bool)
     previous = (torch.arange(45) - 1)[None, :, None].expand(2, -1, -1)
     wanted = [Entropy(queries), KeyMass(previous), Rows(torch.tensor([[44, 20], [-1, 3]]))]
     whole = read(model, batch, wanted)
-    monkeypatch.setattr(pieces, "why_one_pass", lambda _: None)
+    monkeypatch.setattr(pieces, "why_whole", lambda _: None)
     monkeypatch.setattr(pieces, "PIECE", 20)
     in_pieces = read(model, batch, wanted)
     for one, *readings in zip(wanted, whole, in_pieces, strict=True):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers
 from torch import nn
 
 import probes
@@ -60,7 +61,7 @@ def read_outs():
         HeadOutput(at),
         Value(torch.tensor([[39, 12], [0, 25]])),
         MeanOutput(queries),
-        FinalResidual(at),
+        FinalResidual(at.clamp(min=0)),
     ]
 
 
@@ -116,15 +117,15 @@ def test_layers_see_one_piece_at_a_time(tiny_llama, batch, monkeypatch):
     hook = tiny_llama.module.model.layers[1].mlp.register_forward_pre_hook(
         lambda _, inputs: lengths.append(inputs[0].shape[1])
     )
-    monkeypatch.setattr(pieces, "why_one_pass", lambda _: None)  # the trial is no part of this
+    monkeypatch.setattr(pieces, "why_whole", lambda _: None)  # the trial is no part of this
     monkeypatch.setattr(pieces, "PIECE", PIECE)
     read(tiny_llama, batch, read_outs())
     hook.remove()
     assert lengths == [13, 13, 13, 1]
 
 
-def test_short_inputs_are_read_in_one_pass_and_nothing_is_tried(tiny_llama, monkeypatch):
-    monkeypatch.setattr(pieces, "why_one_pass", None)
+def test_short_inputs_are_read_at_once_and_nothing_is_tried(tiny_llama, monkeypatch):
+    monkeypatch.setattr(pieces, "why_whole", None)
     assert pieces.cut(tiny_llama, pieces.PIECE) == [slice(0, pieces.PIECE)]
 
 
@@ -137,34 +138,41 @@ def test_pieces_are_the_whole_input(tiny_llama):
     ("make", "words"),
     [
         (lambda: tiny_model("bert"), "later keys"),
-        (lambda: tiny_model("gptj"), "handed out by modules"),
-        (lambda: tiny_model("jamba"), "its cache changes what it computes"),
-        (lambda: tiny_model("minimax"), "does not run on a cache: MiniMax uses cache of its own"),
-        (lambda: new_model(TinyConfig(vocab_size=20), seed=0).eval(), "its cache changes what it computes"),
+        (lambda: tiny_model("gptj"), "handed out whole"),
+        (lambda: tiny_model("falcon_h1"), "do not take pieces: list index out of range"),
+        (lambda: new_model(TinyConfig(vocab_size=20), seed=0).eval(), "do not take pieces: got an unexpected keyword"),
     ],
-    ids=["encoder", "module hooks", "recurrent layers", "own cache", "no cache"],
+    ids=["encoder", "module hooks", "recurrent beside attention", "no cache"],
 )
-def test_models_that_cannot_be_read_in_pieces_are_read_in_one_pass(make, words):
+def test_models_that_cannot_be_read_in_pieces_are_read_at_once(make, words):
     model = load_model(make(), name="Tiny")
-    assert words in pieces.why_one_pass(model)
+    assert words in pieces.why_whole(model)
     assert pieces.cut(model, 10_000) == [slice(0, 10_000)]
 
 
-def test_models_that_keep_keys_in_a_way_of_their_own_are_read_in_one_pass(tiny_llama, monkeypatch):
-    class Compressed(pieces.DynamicLayer):
-        pass
+def test_models_whose_layers_lose_what_came_before_are_read_at_once(tiny_llama, monkeypatch):
+    class Forgetful(transformers.DynamicCache):
+        def update(self, key, value, *others):
+            return key, value
 
-    cache = pieces.DynamicCache()
-    cache.layers = [Compressed()]
-    monkeypatch.setattr(pieces, "DynamicCache", lambda config: cache)
-    assert "in a way of its own (Compressed)" in pieces.why_one_pass(tiny_llama)
+    monkeypatch.setattr(pieces, "DynamicCache", Forgetful)
+    assert "pieces change what it computes" in pieces.why_whole(tiny_llama)
 
 
-def test_models_whose_heads_are_changed_are_read_in_one_pass(tiny_llama):
+def test_layers_are_left_as_they_were(tiny_llama):
+    layers = tiny_llama.module.model.layers
+    vars(layers[1])["forward"] = own = layers[1].forward  # as a sharded layer has
+    with pieces.in_pieces(tiny_llama, pieces.TRIAL, print):
+        assert all(isinstance(layer.forward, pieces._InPieces) for layer in layers)
+    assert vars(layers[1]).pop("forward") is own
+    assert "forward" not in vars(layers[0])
+
+
+def test_models_whose_heads_are_changed_are_read_at_once(tiny_llama):
     with scaled_heads(tiny_llama, {"L1H2": 0.0}):
         tiny_llama.read(torch.arange(4, 9)[None])
-        assert "are being changed" in pieces.why_one_pass(tiny_llama)
-    assert pieces.why_one_pass(tiny_llama) is None
+        assert "are being changed" in pieces.why_whole(tiny_llama)
+    assert pieces.why_whole(tiny_llama) is None
 
 
 @pytest.mark.parametrize("n_queries", [1, 7])

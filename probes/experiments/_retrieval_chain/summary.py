@@ -10,6 +10,12 @@ from probes.experiments._retrieval_chain.series import series_of
 from probes.experiments._retrieval_chain.tables import tables_of
 from probes.experiments.base import Facts, Summary
 
+KINDS = (
+    "Mean attention: prev, from the value of a fact to its key; same, from a value to the earlier key with the same "
+    "token; jump, from a value to the value that belongs to this key; qkey, from the query to its key; q1, q2 and so "
+    "on, from the query to the value so many links on."
+)
+
 BUDGET = 2000
 """Steps within which a problem should be solved."""
 
@@ -78,7 +84,7 @@ def _figures(outcomes: Outcomes) -> dict[str, Figure]:
             kind="curves",
             source="emergence",
             title=f"Emergence, D = {depth}, {outcomes.n_layers} layers, seed {seed}",
-            caption="Highest score of any head of each kind, and accuracy by number of links, over training.",
+            caption=f"Accuracy by number of links and the best score of any head of each kind over training. {KINDS}",
         ),
         "accuracy": Figure(
             kind="curves",

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Container
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -24,8 +25,8 @@ from probes.shapes import (
     Visible,
 )
 
-KEYS_AT_ONCE = 16
-"""Chosen keys of each query that are copied at a time."""
+PAIRS_AT_ONCE = 2048
+"""Pairs of a query and a chosen key whose key vectors are copied at a time; few enough for a processor's caches."""
 
 
 class AttentionCall(ABC):
@@ -150,8 +151,11 @@ class StreamedCall(AttentionCall):
     def probabilities(self, key_positions: KeyPositions) -> KeyProbabilities:
         """Entries at chosen keys, one dot product each; exact up to the rounding of the kernel's log-sum-exp."""
         assert self.log_sum_exp is not None, "the blocks were visited; ask them"
-        parts = [self._entries(part, self.log_sum_exp) for part in key_positions.split(KEYS_AT_ONCE, dim=-1)]
-        return torch.cat(parts, dim=-1)
+        n_queries = max(1, PAIRS_AT_ONCE // (len(key_positions) * key_positions.shape[2]))
+        parts = zip(self.query.split(n_queries, dim=2), key_positions.split(n_queries, dim=1), strict=True)
+        scores = self.scoring.cap(torch.cat([self._scores(*part) for part in parts], dim=2))
+        entries = torch.exp(scores - self.log_sum_exp[..., None])
+        return torch.where(self.visible(key_positions)[:, None], entries, torch.zeros_like(entries))
 
     def rows(self, query_positions: QueryPositions) -> AttentionRows:
         """Whole rows: the scores of a few queries, and their log-sum-exp."""
@@ -163,13 +167,16 @@ class StreamedCall(AttentionCall):
         seen = self.scoring.visible(sample, at[:, :, None], key_pos) & (query_positions >= 0)[:, :, None]
         return kernels.softmax_of_visible(scores, seen[:, None], self.scoring.sink)
 
-    def _entries(self, key_pos: KeyPositions, log_sum_exp: LogSumExp) -> KeyProbabilities:
-        query = self.query.unflatten(1, (-1, self.n_groups)).transpose(2, 3)
+    def _scores(self, query: Queries, key_pos: KeyPositions) -> Float[Tensor, "batch head query_pos n_keys"]:
+        """Scores of some queries at their chosen keys, before soft-capping."""
+        grouped = query.float().unflatten(1, (-1, self.n_groups))
         keys = self._keys_at(key_pos.clamp(min=0)).float()
-        scores = self.scoring.cap(torch.matmul(query.float(), keys.transpose(-1, -2)) * self.scoring.scale)
-        scores = scores.permute(0, 1, 3, 2, 4).flatten(1, 2)
-        entries = torch.exp(scores - log_sum_exp[..., None])
-        return torch.where(self.visible(key_pos)[:, None], entries, torch.zeros_like(scores))
+        return torch.einsum("bghqd,bgqkd->bghqk", grouped, keys).flatten(1, 2) * self.scoring.scale
+
+    @cached_property
+    def _key_rows(self) -> Float[Tensor, "key d_head"]:
+        """Key vectors of all samples and heads, one after the other."""
+        return self.key.reshape(-1, self.key.shape[3])
 
     def _keys_at(
         self, key_pos: Int[Tensor, "batch query_pos n_keys"]
@@ -178,7 +185,7 @@ class StreamedCall(AttentionCall):
         batch, n_kv_heads, n_keys, d_head = self.key.shape
         first_row = torch.arange(batch * n_kv_heads, device=self.device).reshape(batch, n_kv_heads, 1, 1) * n_keys
         rows = first_row + key_pos[:, None]
-        return self.key.reshape(-1, d_head).index_select(0, rows.flatten()).reshape(*rows.shape, d_head)
+        return self._key_rows.index_select(0, rows.flatten()).reshape(*rows.shape, d_head)
 
 
 def check_layer(call: AttentionCall, seen: Container[int]) -> None:

@@ -124,7 +124,7 @@ def test_low_precision_stays_close_to_eager(dtype):
 
 def test_many_keys_are_read_in_parts(tiny_llama, monkeypatch):
     _, whole = streamed(tiny_llama.module, input_ids=random_tokens())
-    monkeypatch.setattr(calls, "KEYS_AT_ONCE", 7)
+    monkeypatch.setattr(calls, "PAIRS_AT_ONCE", 7)
     _, parts = streamed(tiny_llama.module, input_ids=random_tokens())
     assert largest_difference(whole, parts) < ROUNDING
 

@@ -137,11 +137,14 @@ def run(
         )
     except KeyboardInterrupt:
         raise InterruptedRunError(folder, keep.n_finished if keep else 0) from None
+    from probes.peak_memory import peak_memory  # torch was found by now
+
     _print_results(results, top, as_json)
     for detector, reason in results.left_out.items():
         typer.echo(f"left out: {detector}: {reason}", err=True)
     if folder is None:
         typer.echo("not recorded: this is not the standard run; to keep it, name a folder with --output", err=True)
+    typer.echo(f"peak memory: {peak_memory(loaded.device)}", err=True)
 
 
 @app.command("ablate")

@@ -64,6 +64,12 @@ def test_run_writes_a_record_for_each_detector(headatlas, folder, tmp_path):
     assert err.count("written: ") == 4
 
 
+def test_run_says_how_much_memory_it_needed(headatlas, folder, tmp_path):
+    err = headatlas("probe", "run", "induction", "--model", folder, *SHORT, "--output", tmp_path)[2]
+    (peak,) = re.findall(r"^peak memory: ([\d,]+) MiB$", err, re.MULTILINE)
+    assert 100 < int(peak.replace(",", "")) < 2**16
+
+
 def test_second_run_confirms_the_record_and_leaves_it_alone(headatlas, folder, tmp_path):
     request = ("probe", "run", "induction", "--model", folder, *SHORT, "--output", tmp_path)
     headatlas(*request)

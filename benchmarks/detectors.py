@@ -47,6 +47,12 @@ def structured_on_prose(length: int) -> Way:
     return partial(_scores, model, _structured_detectors(batch), batch)
 
 
+def all_patterns_on_repeated_tokens(length: int) -> Way:
+    """The same on random tokens that are repeated once."""
+    model, batch = _repeated_tokens(length)
+    return partial(_scores, model, _pattern_detectors(batch), batch)
+
+
 def plain(length: int) -> Way:
     """Forward pass with the fused kernel, nothing collected, no logits."""
     model, batch = _prose(length)
@@ -114,6 +120,7 @@ WAYS: dict[str, Callable[[int], Way]] = {
         plain,
         structured,
         structured_on_prose,
+        all_patterns_on_repeated_tokens,
         all_patterns,
         in_pieces,
         one_in_pieces,
@@ -128,30 +135,34 @@ WAYS: dict[str, Callable[[int], Way]] = {
 
 def _prose(length: int) -> tuple[Any, Any]:
     """The demo model, and one sample of prose that is repeated once."""
-    from dataclasses import replace
-
     from probes import load_model
-    from probes.recipes.natural_text import NaturalText
     from probes.recipes.needle import our_essays
-    from probes.recipes.own_input import OwnInput
 
     model = load_model("demo", device="cpu")
     ids = model.tokenizer("\n\n".join(our_essays()))["input_ids"]
     half = (ids * (length // 2 // len(ids) + 1))[: length // 2]
-    two = NaturalText().on(OwnInput([half + half] * 2)).batch(model)  # with the marks that some detectors need
-    return model, replace(two, tokens=two.tokens[:1], marks={name: mark[:1] for name, mark in two.marks.items()})
+    return model, _with_marks(model, half + half)
 
 
 def _repeated_tokens(length: int) -> tuple[Any, Any]:
     """The demo model, and one sample of random tokens that are repeated once."""
-    from dataclasses import replace
-
     from probes import load_model
     from probes.recipes.repeated_tokens import RepeatedTokens
 
     model = load_model("demo", device="cpu")
-    batch = RepeatedTokens(half_length=(length - 1) // 2, n_samples=2).batch(model)
-    return model, replace(batch, tokens=batch.tokens[:1])
+    two = RepeatedTokens(half_length=(length - 1) // 2, n_samples=2).batch(model)
+    return model, _with_marks(model, two.tokens[0].tolist())
+
+
+def _with_marks(model: Any, ids: list[int]) -> Any:
+    """One sample, with the marks that some detectors need."""
+    from dataclasses import replace
+
+    from probes.recipes.natural_text import NaturalText
+    from probes.recipes.own_input import OwnInput
+
+    two = NaturalText().on(OwnInput([ids] * 2)).batch(model)
+    return replace(two, tokens=two.tokens[:1], marks={name: mark[:1] for name, mark in two.marks.items()})
 
 
 def _structured_detectors(batch: Any) -> list[Any]:
@@ -348,7 +359,7 @@ def main() -> None:
         return
     others = [] if chosen.without_transformer_lens else ["transformer_lens"]
     compare(["plain", "structured_on_prose", "all_patterns", *others], chosen.length, "tokens", chosen.repeats)
-    compare(["plain", "structured"], chosen.length, "tokens", chosen.repeats)
+    compare(["plain", "structured", "all_patterns_on_repeated_tokens"], chosen.length, "tokens", chosen.repeats)
     compare(["plain", "all_patterns"], chosen.long, "tokens", 1)
     maps = 30 * 9 * chosen.long**2 * 4 / 2**30
     print(f"Eager maps of {chosen.long} tokens alone would take {maps:.0f} GiB.")

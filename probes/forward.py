@@ -41,10 +41,9 @@ class PassReader:
         """
         numbered = dict(enumerate(read_outs))
         self._of_calls = {number: one for number, one in numbered.items() if isinstance(one, ReadOut)}
-        self._of_keys = {n: one for n, one in numbered.items() if isinstance(one, KeyMass) and _are_few_keys(read_outs)}
-        self._of_blocks = _collectors(
-            {n: one for n, one in numbered.items() if n not in self._of_calls | self._of_keys}
-        )
+        of_maps = {number: one for number, one in numbered.items() if isinstance(one, BlockReadOut)}
+        self._of_keys = _single_keys(of_maps)
+        self._of_blocks = [] if self._of_keys else _collectors(of_maps)
         self.by_layer: dict[int, dict[int, Tensor]] = {}
         """By layer, then by number of the read-out: shape (batch, head, ...)."""
 
@@ -74,7 +73,7 @@ class PassReader:
             masses = KeyMass.read_all(list(self._of_keys.values()), call)
             taken |= {number: mass.cpu() for number, mass in zip(self._of_keys, masses, strict=True)}
         for numbers, collector in self._of_blocks:
-            taken |= {number: value.cpu() for number, value in zip(numbers, collector.finish(), strict=True)}
+            taken |= {number: value.cpu() for number, value in zip(numbers, collector.finish(call), strict=True)}
         self.by_layer[call.layer] = taken
 
     def all_layers(self, number: int, n_layers: int) -> Reading:
@@ -132,18 +131,18 @@ class PieceReader:
         return readings[0] if len(readings) == 1 else self._read_outs[number].joined(readings, self._pieces)
 
 
-def _are_few_keys(read_outs: Sequence[LayerReadOut]) -> bool:
-    """Whether single keys are all that is wanted, and so few that no blocks need be made for them."""
-    keys = [one.key_positions.shape[-1] for one in read_outs if isinstance(one, KeyMass)]
-    return sum(keys) <= FEW_KEYS and len(keys) == sum(isinstance(one, BlockReadOut) for one in read_outs)
+def _single_keys(read_outs: Mapping[int, BlockReadOut]) -> dict[int, KeyMass]:
+    """The read-outs, if single keys are all that they want, and so few that no blocks need be made for them."""
+    of_keys = {number: one for number, one in read_outs.items() if isinstance(one, KeyMass)}
+    n_keys = sum(one.key_positions.shape[-1] for one in of_keys.values())
+    return of_keys if len(of_keys) == len(read_outs) and n_keys <= FEW_KEYS else {}
 
 
-def _collectors(read_outs: Mapping[int, LayerReadOut]) -> list[tuple[list[int], Collector]]:
-    """Numbers of the read-outs of blocks that share a collector, and the collector."""
+def _collectors(read_outs: Mapping[int, BlockReadOut]) -> list[tuple[list[int], Collector]]:
+    """Numbers of the read-outs that share a collector, and the collector."""
     groups: dict[Any, dict[int, BlockReadOut]] = {}
     for number, one in read_outs.items():
-        if isinstance(one, BlockReadOut):
-            groups.setdefault(type(one).collector, {})[number] = one
+        groups.setdefault(type(one).collector, {})[number] = one
     return [(list(group), collector(list(group.values()))) for collector, group in groups.items()]
 
 

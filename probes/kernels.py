@@ -141,27 +141,36 @@ class Block:
         return self.first_key + self.pattern.shape[3]
 
     @cached_property
-    def largest(self) -> Float[Tensor, "batch head rows"]:
-        """Largest entry of every row; 0 where a query sees no key."""
-        return self.pattern.amax(-1)
+    def _largest_in_block(self) -> Int[Tensor, "batch head rows 1"]:
+        """Place in its row of the largest entry; where several keys share it, one of them.
 
-    @cached_property
-    def largest_key(self) -> Int[Tensor, "batch head rows"]:
-        """Key with the largest entry of every row, counted from the first key of the call; -1 where a query sees none.
-
-        Where several keys share the largest entry, one of them. Found in two steps, which takes a quarter of the time.
+        Found in two steps, the strand and the place in it, which takes a quarter of the time.
         """
         n_keys = self.pattern.shape[-1]
         strands = self.pattern.view(-1, STRAND if n_keys % STRAND == 0 else n_keys)
-        best = strands.amax(-1).view(self.largest.numel(), -1).argmax(-1)
+        best = strands.amax(-1).view(self.pattern.shape[:3].numel(), -1).argmax(-1)
         first = torch.arange(0, len(strands), len(strands) // len(best), device=self.device)
-        key = best * strands.shape[1] + strands.index_select(0, first + best).argmax(-1)
-        return torch.where(self.largest > 0, key.view_as(self.largest) + self.first_key, -1)
+        place = best * strands.shape[1] + strands.index_select(0, first + best).argmax(-1)
+        return place.view(*self.pattern.shape[:3], 1)
+
+    @cached_property
+    def largest(self) -> Float[Tensor, "batch head rows"]:
+        """Largest entry of every row; 0 where a query sees no key."""
+        return self.pattern.gather(-1, self._largest_in_block)[..., 0]
+
+    @property
+    def largest_key(self) -> Int[Tensor, "batch head rows"]:
+        """Key with the largest entry of every row, counted from the first key of the call; -1 where a query sees none.
+
+        Where several keys share the largest entry, one of them.
+        """
+        return torch.where(self.largest > 0, self._largest_in_block[..., 0] + self.first_key, -1)
 
     @cached_property
     def log_sum_exp(self) -> Float[Tensor, "batch head rows"]:
         """Logarithm of every softmax denominator in nats; minus infinity where a query sees no key."""
-        return torch.where(self.largest > 0, self.scores.amax(-1) - self.largest.log(), -torch.inf)
+        highest = self.scores.gather(-1, self._largest_in_block)[..., 0]
+        return torch.where(self.largest > 0, highest - self.largest.log(), -torch.inf)
 
     def entropies(self) -> Float[Tensor, "batch head rows"]:
         """Entropy -Σ A ln A of every row over its keys in nats; a learned sink is no key and adds none."""
@@ -180,9 +189,8 @@ class Block:
             Shape (batch, head, rows, n_columns).
         """
         rows = self.pattern.flatten(1, 2).transpose(1, 2)
-        return (
-            (columns[..., self.first_key : self.last_key] @ rows).transpose(1, 2).unflatten(1, self.pattern.shape[1:3])
-        )
+        attended = columns[..., self.first_key : self.last_key] @ rows
+        return attended.transpose(1, 2).unflatten(1, self.pattern.shape[1:3])
 
 
 Visit = Callable[[Block], None]

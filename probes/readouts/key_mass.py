@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from probes.calls import AttentionCall
 from probes.kernels import Block
-from probes.readouts.base import Collector
-from probes.readouts.chosen_keys import ChosenKeysCollector, ChosenKeysReadOut, Entries
-from probes.shapes import KeyPositions, KeyProbabilities, PerHead
+from probes.readouts.base import ByMask, Collector
+from probes.readouts.chosen_keys import ChosenKeysReadOut
+from probes.readouts.entries import ChosenPairs
+from probes.shapes import PerHead
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,10 @@ class KeyMass(ChosenKeysReadOut):
         tables = [read_out.key_positions.to(call.device) for read_out in read_outs]
         keys, widths = torch.cat(tables, dim=-1), [table.shape[-1] for table in tables]
         seen, entries = call.visible(keys).split(widths, dim=-1), call.probabilities(keys).split(widths, dim=-1)
-        return [_mean(*parts) for parts in zip(tables, seen, entries, strict=True)]
+        return [
+            read_out.mean(own.double().sum((2, 3)), is_seen.flatten(1).any(1))
+            for read_out, is_seen, own in zip(read_outs, seen, entries, strict=True)
+        ]
 
     @staticmethod
     def collector(read_outs: Sequence[Any]) -> Collector:
@@ -40,12 +43,24 @@ class KeyMass(ChosenKeysReadOut):
         return _KeyMassCollector(read_outs)
 
 
-def _mean(keys: KeyPositions, seen: Tensor, entries: KeyProbabilities) -> PerHead:
-    n_rows = (keys >= 0).any(-1).sum(-1)[:, None]
-    return torch.where(seen.flatten(1).any(1)[:, None], entries.double().sum((2, 3)) / n_rows, torch.nan)
+class _KeyMassCollector(Collector):
+    """The pairs of all read-outs side by side: one gather a block."""
 
+    def __init__(self, read_outs: Sequence[KeyMass]) -> None:
+        self._read_outs = read_outs
+        self._entries = ByMask(ChosenPairs([read_out.key_positions for read_out in read_outs]).entries)
+        self._sums: Any = 0
+        self._is_seen: Any = False
 
-class _KeyMassCollector(ChosenKeysCollector):
-    def sums(self, entries: Entries, block: Block) -> Tensor:
-        sums = torch.zeros(block.pattern.shape[1], self.n_owners, dtype=torch.float64, device=block.device)
-        return sums.index_add_(1, entries.owner, entries.of_pattern(block.pattern).double())
+    def take(self, block: Block) -> None:
+        entries = self._entries(block)
+        n_heads, n_owners = block.pattern.shape[1], len(entries.is_owner)
+        sums = torch.zeros(n_heads, n_owners, dtype=torch.float64, device=block.device)
+        self._sums += sums.index_add_(1, entries.owner, entries.of_pattern(block.pattern).double())
+        self._is_seen = self._is_seen | entries.is_owner
+
+    def finish(self, call: AttentionCall) -> list[PerHead]:
+        by_table = (len(self._read_outs), -1)
+        sums, is_seen = self._sums.T.unflatten(0, by_table), self._is_seen.view(by_table)
+        self._sums, self._is_seen = 0, False
+        return [read_out.mean(*part) for read_out, *part in zip(self._read_outs, sums, is_seen, strict=True)]

@@ -1,8 +1,11 @@
 """Attention to the last few keys: a band along the diagonal."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from probes.kernels import Block
 from probes.readouts.base import RowReadOut
@@ -18,8 +21,15 @@ class RecentMass(RowReadOut):
 
     def of_rows(self, block: Block) -> PerHead:
         """Masses of the rows, shape (batch, head, rows), from 0 to 1."""
-        first = max(block.first_key, block.start + block.first_query - self.n_recent + 1)
-        query_pos = torch.arange(block.start, block.stop, device=block.device)[:, None] + block.first_query
-        steps_back = query_pos - torch.arange(first, block.last_key, device=block.device)
-        is_recent = (steps_back >= 0) & (steps_back < self.n_recent)
-        return (block.pattern[..., first - block.first_key :] * is_recent).sum(-1)
+        n_rows, own_key = block.stop - block.start, block.start + block.first_query
+        first = max(block.first_key, own_key - self.n_recent + 1)
+        stop = min(block.last_key, own_key + n_rows)
+        recent = _recent(n_rows, stop - first, own_key - first, self.n_recent, block.device)
+        return (block.pattern[..., first - block.first_key : stop - block.first_key] * recent).sum(-1)
+
+
+@cache
+def _recent(n_rows: int, n_keys: int, own_key: int, n_recent: int, device: torch.device) -> Float[Tensor, "rows keys"]:
+    """1 for recent keys, 0 for others; the first row's own key is at own_key."""
+    steps_back = torch.arange(n_rows, device=device)[:, None] + own_key - torch.arange(n_keys, device=device)
+    return ((steps_back >= 0) & (steps_back < n_recent)).float()

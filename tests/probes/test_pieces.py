@@ -108,7 +108,7 @@ def test_keys_that_no_piece_shows_give_no_score(model, batch, monkeypatch):
 def test_every_read_out_is_tried():
     files = {path.stem for path in (Path(probes.__file__).parent / "readouts").glob("*.py")}
     tried = {type(one).__module__.rpartition(".")[2] for one in read_outs()}
-    assert files - tried == {"__init__", "base", "division", "chosen_keys"}
+    assert files - tried == {"__init__", "base", "division", "chosen_keys", "entries"}
 
 
 def test_layers_see_one_piece_at_a_time(tiny_llama, batch, monkeypatch):

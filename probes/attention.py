@@ -8,8 +8,9 @@ look at while they exist; no (length × length) map ever does. What can be read 
 function's own return value is z, the output of every head before W_O: an editor may change it.
 """
 
+import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -22,13 +23,11 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from probes.calls import StreamedCall
 from probes.errors import UnsupportedModelError
 from probes.kernels import Scoring, Visit, attend, attend_visited
-from probes.masks import Mask, as_truth_values, describe_mask
+from probes.masks import Mask, describe_mask, split_mask
 from probes.shapes import HeadOutputs, Keys, Queries, Values
 
 IMPLEMENTATION = "headatlas_streaming"
 """Name under which transformers knows our functions; it must not contain "flash"."""
-
-REFUSED_ARGUMENTS = frozenset({"position_bias"})
 
 
 @runtime_checkable
@@ -71,22 +70,28 @@ def streaming_attention(
     softcap: float | None = None,
     s_aux: Tensor | None = None,
     is_causal: bool | None = None,
-    **others: Any,
+    position_bias: Tensor | None = None,
+    sinks: Tensor | None = None,
+    **_: Any,
 ) -> tuple[Tensor, None]:
     """Our attention function for transformers: the layer's output, and the call shown to editor and reader.
+
+    Other arguments that layers give do not change the result.
 
     Args:
         module: The attention module that calls.
         query: Shape (batch, head, query_pos, d_head), after rotation and norms.
         key: Shape (batch, kv_head, key_pos, d_head), not repeated.
         value: Shape (batch, kv_head, key_pos, d_value).
-        attention_mask: What describe_mask returned, or a boolean or additive tensor (batch, 1, query_pos, key_pos).
+        attention_mask: What describe_mask returned, or a boolean or additive tensor (batch, 1 or head, query_pos,
+            key_pos).
         scaling: Factor on the scores; 1 / sqrt(d_head) if left out.
         dropout: Not supported; must be 0.
         softcap: Scores become softcap * tanh(score / softcap).
         s_aux: One learned sink logit a head, which takes part in the softmax and has no value.
         is_causal: Whether plain attention without a mask is causal; the module's own setting if left out.
-        others: Arguments that do not change the result are ignored.
+        position_bias: Added to the scores, of a shape that broadcasts to (batch, head, query_pos, key_pos).
+        sinks: One such logit a head and query, shape (batch, head, query_pos, 1).
 
     Returns:
         Output of shape (batch, query_pos, head, d_value), and None in place of a map.
@@ -94,29 +99,32 @@ def streaming_attention(
     Raises:
         UnsupportedModelError: the layer asks for something that would change the map and that we do not compute.
     """
-    layer = getattr(module, "layer_idx", None)
-    for name in REFUSED_ARGUMENTS & others.keys():
-        if others[name] is not None:
-            raise UnsupportedModelError(
-                f"layer {layer} ({type(module).__name__}) uses '{name}', which is not supported"
-            )
     if dropout:
         raise UnsupportedModelError("attention dropout is on; call model.eval() before probing")
-    mask = attention_mask if isinstance(attention_mask, Mask | None) else as_truth_values(attention_mask)
+    mask, shift = split_mask(attention_mask) if isinstance(attention_mask, Tensor) else (attention_mask, None)
     causal = getattr(module, "is_causal", True) if is_causal is None else is_causal
     scale = scaling if scaling is not None else 1 / math.sqrt(query.shape[-1])
     causal = bool(causal) and query.shape[2] > 1
     n_before = key.shape[2] - query.shape[2] if mask is None and causal else 0
-    scoring = Scoring(mask, causal, scale, softcap, s_aux, n_before)
+    bias = _sum_of_biases([position_bias, shift], (query.shape[2], key.shape[2]))
+    if s_aux is not None:
+        sinks = s_aux[None, :, None, None].expand(-1, -1, query.shape[2], -1)
+    scoring = Scoring(mask, causal, scale, softcap, None if sinks is None else sinks[..., 0], n_before, bias)
     reader = _reader.get()
     visit = reader.visit if isinstance(reader, BlockReader) else None
     parts = (query, key, value, scoring)
     output, log_sum_exp = attend(*parts) if visit is None else (attend_visited(*parts, visit), None)
-    number = layer if layer is not None else -1
-    call = _edited(StreamedCall(number, *parts, log_sum_exp, output))
+    layer = getattr(module, "layer_idx", None)
+    call = _edited(StreamedCall(-1 if layer is None else layer, *parts, log_sum_exp, output))
     if reader is not None:
         reader.read(call)
     return call.output.transpose(1, 2).contiguous(), None
+
+
+def _sum_of_biases(biases: Sequence[Tensor | None], sizes: tuple[int, int]) -> Tensor | None:
+    """What is added to the scores in all, with as many queries and keys as the map; None if nothing is."""
+    present = [bias for bias in biases if bias is not None]
+    return functools.reduce(torch.add, present).expand(-1, -1, *sizes) if present else None
 
 
 def _edited(call: StreamedCall) -> StreamedCall:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -153,7 +153,8 @@ class StreamedCall(AttentionCall):
         assert self.log_sum_exp is not None, "the blocks were visited; ask them"
         n_queries = max(1, PAIRS_AT_ONCE // (len(key_positions) * key_positions.shape[2]))
         parts = zip(self.query.split(n_queries, dim=2), key_positions.split(n_queries, dim=1), strict=True)
-        scores = self.scoring.cap(torch.cat([self._scores(*part) for part in parts], dim=2))
+        products = torch.cat([self._products(*part) for part in parts], dim=2)
+        scores = self.scoring.finish(products, self._bias_at(key_positions))
         entries = torch.exp(scores - self.log_sum_exp[..., None])
         return torch.where(self.visible(key_positions)[:, None], entries, torch.zeros_like(entries))
 
@@ -161,14 +162,36 @@ class StreamedCall(AttentionCall):
         """Whole rows: the scores of a few queries, and their log-sum-exp."""
         at = query_positions.clamp(min=0)
         chosen = at[:, None, :, None].expand(-1, self.query.shape[1], -1, self.query.shape[3])
-        scores = kernels.block_scores(self.query.gather(2, chosen), self.key, self.scoring)
+        scoring = self._scoring_at(at)
+        scores = kernels.block_scores(self.query.gather(2, chosen), self.key, scoring)
         sample = torch.arange(at.shape[0], device=self.device)[:, None, None]
         key_pos = torch.arange(self.key.shape[2], device=self.device)[None, None]
         seen = self.scoring.visible(sample, at[:, :, None], key_pos) & (query_positions >= 0)[:, :, None]
-        return kernels.softmax_of_visible(scores, seen[:, None], self.scoring.sink)
+        return kernels.softmax_of_visible(scores, seen[:, None], scoring.sink)
 
-    def _scores(self, query: Queries, key_pos: KeyPositions) -> Float[Tensor, "batch head query_pos n_keys"]:
-        """Scores of some queries at their chosen keys, before soft-capping."""
+    def _bias_at(self, key_positions: KeyPositions) -> KeyProbabilities | None:
+        """The bias at the keys chosen for every query; None if the layer has none."""
+        bias = self.scoring.bias
+        if bias is None:
+            return None
+        chosen = key_positions.clamp(min=0)[:, None].expand(-1, self.query.shape[1], -1, -1)
+        return bias.expand(*chosen.shape[:3], -1).gather(3, chosen)
+
+    def _scoring_at(self, rows: QueryPositions) -> Scoring:
+        """The scoring of a few queries: their part of sink and bias."""
+        sink, bias = self.scoring.sink, self.scoring.bias
+        chosen = rows[:, None].expand(-1, self.query.shape[1], -1)
+        every = (*chosen.shape[:2], -1)
+        return replace(
+            self.scoring,
+            sink=None if sink is None else sink.expand(every).gather(2, chosen),
+            bias=None
+            if bias is None
+            else bias.expand(*every, -1).gather(2, chosen[..., None].expand(-1, -1, -1, bias.shape[3])),
+        )
+
+    def _products(self, query: Queries, key_pos: KeyPositions) -> Float[Tensor, "batch head query_pos n_keys"]:
+        """Scaled dot products of some queries with their chosen keys."""
         grouped = query.float().unflatten(1, (-1, self.n_groups))
         keys = self._keys_at(key_pos.clamp(min=0)).float()
         return torch.einsum("bghqd,bgqkd->bghqk", grouped, keys).flatten(1, 2) * self.scoring.scale

@@ -1,7 +1,8 @@
 """Forward passes that are read: several read-outs of all layers, for all samples of a batch."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -100,13 +101,17 @@ class PassReader:
 class PieceReader:
     """What several read-outs take from an input that every layer takes piece by piece; one piece is the usual case."""
 
-    def __init__(self, read_outs: Sequence[LayerReadOut], pieces: Sequence[slice]) -> None:
+    def __init__(
+        self, read_outs: Sequence[LayerReadOut], pieces: Sequence[slice], tell: Callable[[], None] = lambda: None
+    ) -> None:
         """Prepare for one forward pass.
 
         Args:
             read_outs: What to read.
             pieces: Positions of each piece.
+            tell: Is called whenever a layer has shown a piece.
         """
+        self._tell = tell
         self._read_outs = read_outs
         self._pieces = pieces
         self._of_pieces = [PassReader([one.within(piece) for one in read_outs]) for piece in pieces]
@@ -124,6 +129,7 @@ class PieceReader:
     def read(self, call: AttentionCall) -> None:
         """Add what one layer shows of a piece; its blocks were visited."""
         self._now.read(call)
+        self._tell()
 
     def all_layers(self, number: int, n_layers: int) -> Reading:
         """What one read-out took of all pieces; see PassReader.all_layers."""
@@ -171,7 +177,7 @@ def read(
     with _display(progress) as bars:
         bar = bars.add_task("Measuring heads", total=len(batch.tokens))
         parts = []
-        for chunk, part in _read_chunks(model, batch, read_outs):
+        for chunk, part in _read_chunks(model, batch, read_outs, partial(bars.advance, bar)):
             parts.append(part)
             bars.update(bar, completed=chunk.stop)
         bars.remove_task(bar)
@@ -194,14 +200,17 @@ def _display(progress: Progress | bool) -> Iterator[Progress]:
 
 
 def _read_chunks(
-    model: ProbedModel, batch: TokenBatch, read_outs: Sequence[LayerReadOut | FinalReadOut]
+    model: ProbedModel,
+    batch: TokenBatch,
+    read_outs: Sequence[LayerReadOut | FinalReadOut],
+    advance: Callable[[float], None],
 ) -> Iterator[tuple[slice, list[Reading]]]:
     """Samples and what was read off them, as many at once as fit into memory."""
     start, n_at_most = 0, len(batch.tokens)
     while start < len(batch.tokens):
         chunk = _chunk(batch, start, n_at_most)
         try:
-            part = _read_chunk(model, batch, read_outs, chunk)
+            part = _read_chunk(model, batch, read_outs, chunk, advance)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
@@ -233,13 +242,19 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 
 
 def _read_chunk(
-    model: ProbedModel, batch: TokenBatch, read_outs: Sequence[LayerReadOut | FinalReadOut], chunk: slice
+    model: ProbedModel,
+    batch: TokenBatch,
+    read_outs: Sequence[LayerReadOut | FinalReadOut],
+    chunk: slice,
+    advance: Callable[[float], None],
 ) -> list[Reading]:
+    """What is read off some samples; each layer that has shown a piece advances by its share of them."""
     of_layers = [read_out.part(chunk) for read_out in read_outs if isinstance(read_out, LayerReadOut)]
     of_residual = [read_out.part(chunk) for read_out in read_outs if isinstance(read_out, FinalReadOut)]
     length = int(batch.last[chunk].max()) + 1
     pieces = cut(model, length)
-    reader = PieceReader(of_layers, pieces)
+    share = (chunk.stop - chunk.start) / (len(model.shape.attention_layers) * len(pieces))
+    reader = PieceReader(of_layers, pieces, tell=partial(advance, share))
     with (
         model.reading(reader),
         in_pieces(model, pieces, reader.begin),

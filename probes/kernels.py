@@ -46,20 +46,29 @@ class Scoring:
     softcap: float | None = None
     """Scores become softcap * tanh(score / softcap)."""
 
-    sink: Float[Tensor, " head"] | None = None
-    """Learned logits that take part in the softmax and have no value."""
+    sink: Float[Tensor, "_batch head query_pos"] | None = None
+    """Learned logits that take part in the softmax of every query and have no value."""
 
     first_query: int = 0
     """Key position of the first query in plain causal attention: all queries see the keys of a cached prefix."""
 
+    bias: Float[Tensor, "_batch _head query_pos key_pos"] | None = None
+    """What the layer adds to the scores, such as a position bias; the layer itself makes it as large."""
+
     @property
     def is_plain(self) -> bool:
         """Whether a fused kernel computes the same."""
-        return self.mask is None and self.softcap is None and self.sink is None
+        return self.mask is None and self.softcap is None and self.sink is None and self.bias is None
 
-    def cap(self, scores: Tensor) -> Tensor:
-        """Scores after soft-capping, if the layer has any."""
-        return scores if self.softcap is None else self.softcap * torch.tanh(scores / self.softcap)
+    def part(self, rows: slice, columns: slice) -> "Scoring":
+        """The same with the sink and the bias of some queries and keys only."""
+        sink = None if self.sink is None else self.sink[..., rows]
+        return replace(self, sink=sink, bias=None if self.bias is None else self.bias[..., rows, columns])
+
+    def finish(self, products: Tensor, bias: Tensor | None) -> Tensor:
+        """Scores out of scaled dot products: soft-capped if the layer does so, and the bias of these entries added."""
+        scores = products if self.softcap is None else self.softcap * torch.tanh(products / self.softcap)
+        return scores if bias is None else scores + bias.float()
 
     def visible(self, sample: Tensor, query_pos: Tensor, key_pos: Tensor) -> Tensor:
         """Whether queries may see keys, for positions that broadcast against each other."""
@@ -289,12 +298,32 @@ def blocks(query: Queries, key: Keys, scoring: Scoring) -> Iterator[Block]:
     n_queries, n_keys = query.shape[2], key.shape[2]
     key, scratch = key.float(), Scratch(query.shape[0] * query.shape[1] * min(BLOCK, n_queries) * n_keys)
     for start in range(0, n_queries, BLOCK):
-        stop = min(start + BLOCK, n_queries)
-        first = scoring.mask.first_key(start) if isinstance(scoring.mask, Mask) else 0
-        last = stop + scoring.first_query if scoring.mask is None and scoring.is_causal else n_keys
-        scores = block_scores(query[:, :, start:stop], key[:, :, first:last], scoring, scratch)
-        pattern = _softmax_of_block(scores, scoring, (start, stop), (first, last), scratch)
-        yield Block(start, first, n_keys - n_queries, scoring, scores, pattern, scratch)
+        rows = slice(start, min(start + BLOCK, n_queries))
+        columns, seen = _seen_by(query, rows, n_keys, scoring)
+        part = scoring.part(rows, columns)
+        scores = block_scores(query[:, :, rows], key[:, :, columns], part, scratch)
+        room = scratch("pattern", scores.shape, scores)
+        if seen is not None:
+            pattern = softmax_of_visible(scores, seen, part.sink, room)
+        else:
+            pattern = _softmax(_hide_later_keys(scores, part), part.sink, room)
+        yield Block(start, columns.start, n_keys - n_queries, scoring, scores, pattern, scratch)
+
+
+def _seen_by(
+    query: Queries, rows: slice, n_keys: int, scoring: Scoring
+) -> tuple[slice, Bool[Tensor, "_batch 1 rows keys"] | None]:
+    """Keys that any query of a block may see, and which query sees which if there is a mask."""
+    if scoring.mask is None:
+        return slice(0, rows.stop + scoring.first_query if scoring.is_causal else n_keys), None
+    first = scoring.mask.first_key(rows.start) if isinstance(scoring.mask, Mask) else 0
+    sample = torch.arange(len(query), device=query.device)[:, None, None]
+    query_pos = torch.arange(rows.start, rows.stop, device=query.device)[None, :, None]
+    key_pos = torch.arange(first, n_keys, device=query.device)[None, None, :]
+    seen = scoring.visible(sample, query_pos, key_pos).expand(-1, rows.stop - rows.start, -1)
+    n_seen = int((seen.flatten(0, 1).any(0) * (key_pos[0, 0] - first + 1)).max())
+    kept = max(n_seen, 1)  # no tensor of a block is empty
+    return slice(first, first + kept), seen[:, None, :, :kept]
 
 
 def block_scores(
@@ -305,7 +334,7 @@ def block_scores(
     Args:
         query: Shape (batch, head, query_pos, d_head).
         key: Shape (batch, kv_head, key_pos, d_head).
-        scoring: How the layer scores.
+        scoring: How the layer scores; its bias is that of these queries and keys.
         scratch: Memory for them; left out, they get their own.
 
     Returns:
@@ -314,40 +343,38 @@ def block_scores(
     batch, n_kv_heads, n_keys, _ = key.shape
     scaled = (query.float() * scoring.scale).unflatten(1, (n_kv_heads, -1)).flatten(2, 3).flatten(0, 1)
     room = None if scratch is None else scratch("scores", (len(scaled), scaled.shape[1], n_keys), scaled)
-    scores = torch.bmm(scaled, key.float().flatten(0, 1).transpose(1, 2), out=room)
-    return scoring.cap(scores.view(batch, query.shape[1], query.shape[2], n_keys))
+    products = torch.bmm(scaled, key.float().flatten(0, 1).transpose(1, 2), out=room)
+    return scoring.finish(products.view(batch, query.shape[1], query.shape[2], n_keys), scoring.bias)
 
 
 def softmax_of_visible(
-    scores: AttentionPattern, seen: Bool[Tensor, "batch _head query_pos key_pos"], sink: Tensor | None
+    scores: AttentionPattern,
+    seen: Bool[Tensor, "_batch 1 query_pos key_pos"],
+    sink: Tensor | None,
+    room: Tensor | None = None,
 ) -> AttentionPattern:
     """Rows of a map out of their scores.
 
     Args:
-        scores: Before masking.
+        scores: Before masking; those of keys that a query may not see are overwritten with UNSEEN.
         seen: Whether a query sees a key.
-        sink: Learned logits that take part in the softmax, shape (head,).
+        sink: Learned logits that take part in the softmax, shape (batch or 1, head, query_pos).
+        room: Memory for the rows; left out, they get their own.
 
     Returns:
         Rows that sum to one, or to less where a sink takes part; 0 where a query sees no key.
     """
-    return _softmax(scores.masked_fill(~seen, UNSEEN), sink, room=None).masked_fill(~seen, 0.0)
-
-
-def _softmax_of_block(
-    scores: AttentionPattern, scoring: Scoring, rows: tuple[int, int], columns: tuple[int, int], scratch: Scratch
-) -> AttentionPattern:
-    """The pattern; scores of keys that a query may not see are overwritten with UNSEEN."""
-    room = scratch("pattern", scores.shape, scores)
-    if scoring.mask is None:
-        if scoring.is_causal:  # all keys before the block's rows are visible
-            later = _later_keys(rows[1] - rows[0], scores.device)
-            scores[..., rows[0] + scoring.first_query - columns[0] :].masked_fill_(later, UNSEEN)
-        return _softmax(scores, scoring.sink, room)
-    unseen = ~_visible_of_block(scoring, scores, rows, columns)
-    pattern = _softmax(scores.masked_fill_(unseen, UNSEEN), scoring.sink, room)
-    sees_nothing = unseen.all(-1, keepdim=True)
+    pattern = _softmax(scores.masked_fill_(~seen, UNSEEN), sink, room)
+    sees_nothing = ~seen.any(-1, keepdim=True)
     return pattern.masked_fill(sees_nothing, 0.0) if bool(sees_nothing.any()) else pattern
+
+
+def _hide_later_keys(scores: AttentionPattern, scoring: Scoring) -> AttentionPattern:
+    """Scores of a block of plain attention; a causal one ends with the key of its last query."""
+    if scoring.is_causal:
+        n_rows = scores.shape[2]
+        scores[..., -n_rows:].masked_fill_(_later_keys(n_rows, scores.device), UNSEEN)
+    return scores
 
 
 @cache
@@ -357,19 +384,10 @@ def _later_keys(n_rows: int, device: torch.device) -> Bool[Tensor, "rows rows"]:
         return torch.ones(n_rows, n_rows, dtype=torch.bool, device=device).triu(1)
 
 
-def _visible_of_block(
-    scoring: Scoring, scores: Tensor, rows: tuple[int, int], columns: tuple[int, int]
-) -> Bool[Tensor, "batch _head rows keys"]:
-    sample = torch.arange(scores.shape[0], device=scores.device)[:, None, None]
-    query_pos = torch.arange(*rows, device=scores.device)[None, :, None]
-    key_pos = torch.arange(*columns, device=scores.device)[None, None, :]
-    return scoring.visible(sample, query_pos, key_pos).expand(-1, rows[1] - rows[0], -1)[:, None]
-
-
 def _softmax(scores: AttentionPattern, sink: Tensor | None, room: Tensor | None) -> AttentionPattern:
     if sink is None:
         return torch.softmax(scores, dim=-1) if room is None else torch.softmax(scores, dim=-1, out=room)
-    log_sum = torch.logaddexp(torch.logsumexp(scores, dim=-1), sink.float()[None, :, None])
+    log_sum = torch.logaddexp(torch.logsumexp(scores, dim=-1), sink.float())
     return torch.exp(scores - log_sum[..., None])
 
 

@@ -11,6 +11,9 @@ from transformers.masking_utils import causal_mask_function, prepare_padding_mas
 
 from probes.errors import UnsupportedModelError
 
+FORBIDDEN = -1e30
+"""Added to the score of a key that a query may not see in some heads only."""
+
 
 @dataclass(frozen=True)
 class Mask:
@@ -125,24 +128,26 @@ def visible_pairs(
     return key_pos <= query_pos if is_causal else torch.ones_like(key_pos, dtype=torch.bool)
 
 
-def as_truth_values(mask: Tensor) -> Tensor:
-    """A mask that was prepared outside the engine, as truth values.
+def split_mask(mask: Tensor) -> tuple[Bool[Tensor, "_batch 1 query_pos key_pos"], Tensor | None]:
+    """A mask that was prepared outside the engine, as truth values and what it adds to the scores besides.
 
     Args:
-        mask: Shape (batch or 1, 1, query_pos, key_pos); boolean, or added to the scores: 0 allows, a very negative
+        mask: Shape (batch or 1, head or 1, query_pos, key_pos); boolean, or added to the scores, where a very negative
             number forbids.
 
     Returns:
-        True where the query may see the key, same shape.
+        True where any head's query may see the key, shape (batch or 1, 1, query_pos, key_pos), and the bias, of the
+        mask's shape in float32; None where the mask only allows and forbids, the same in all heads.
 
     Raises:
-        UnsupportedModelError: the mask differs by head, or shifts scores in place of forbidding keys.
+        UnsupportedModelError: the mask has another shape.
     """
-    if mask.ndim != 4 or mask.shape[1] != 1:
-        raise UnsupportedModelError(f"an attention mask of shape {tuple(mask.shape)} is not supported yet")
-    if mask.dtype == torch.bool:
-        return mask
-    allowed = mask == 0
-    if not (allowed | (mask <= torch.finfo(mask.dtype).min / 2)).all():
-        raise UnsupportedModelError("an attention mask that shifts scores (a position bias) is not supported yet")
-    return allowed
+    if mask.ndim != 4:
+        raise UnsupportedModelError(f"an attention mask of shape {tuple(mask.shape)} is not supported")
+    allowed = mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2
+    seen = allowed.any(1, keepdim=True)
+    shifts = mask.dtype != torch.bool and bool(mask[allowed].any())
+    if not shifts and bool((allowed == seen).all()):
+        return seen, None
+    added = torch.zeros_like(mask, dtype=torch.float32) if mask.dtype == torch.bool else mask.float()
+    return seen, added.masked_fill(~allowed, FORBIDDEN)

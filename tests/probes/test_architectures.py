@@ -164,8 +164,8 @@ def of_real_queries(read_out, is_real):
 
 
 REFUSED = {"mamba", "rwkv"}
-WITHOUT_PIECES = {"falcon_h1"}
-"""Decoders without attention maps, and the only streamed one whose layers do not take pieces."""
+WITHOUT_PIECES = {"falcon_h1", "inkling2_text", "inkling_text"}
+"""Decoders without attention maps, and the only streamed ones whose layers do not take pieces."""
 
 
 @pytest.mark.parametrize("name", DECODERS)

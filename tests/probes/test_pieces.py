@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
+from accelerate import dispatch_model
+from rich.progress import Progress
 from torch import nn
 
 import probes
@@ -122,6 +124,31 @@ def test_layers_see_one_piece_at_a_time(tiny_llama, batch, monkeypatch):
     read(tiny_llama, batch, read_outs())
     hook.remove()
     assert lengths == [13, 13, 13, 1]
+
+
+def test_progress_moves_with_every_layer_of_every_piece(tiny_llama, batch, monkeypatch):
+    steps = []
+
+    class Noting(Progress):
+        def advance(self, task_id, advance=1):
+            steps.append(advance)
+            super().advance(task_id, advance)
+
+    monkeypatch.setattr(pieces, "PIECE", PIECE)
+    with Noting(disable=True) as bars:
+        read(tiny_llama, batch, read_outs(), progress=bars)
+    assert len(steps) == 2 * 4
+    assert sum(steps) == pytest.approx(len(batch.tokens))
+
+
+def test_layers_that_accelerate_has_placed_give_the_same(batch, monkeypatch):
+    module = make_tiny("mistral_window")
+    places = dict.fromkeys(["model.embed_tokens", "model.layers.0", "model.layers.1", "model.norm", "lm_head"], "cpu")
+    placed = dispatch_model(module, places | {"model.rotary_emb": "cpu"}, main_device="cpu", force_hooks=True)
+    assert all("forward" in vars(layer) for layer in placed.model.layers)
+    wanted = read_outs()
+    readings = both_ways(load_model(placed, name="Placed"), batch, wanted, monkeypatch)
+    torch.testing.assert_close(*readings, rtol=ROUNDING, atol=ROUNDING)
 
 
 def test_short_inputs_are_read_at_once_and_nothing_is_tried(tiny_llama, monkeypatch):

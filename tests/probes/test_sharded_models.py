@@ -19,6 +19,7 @@ from probes.readouts.entropy import Entropy
 from probes.readouts.even_attention import EvenAttention
 from probes.readouts.head_output import HeadOutput
 from probes.readouts.key_mass import KeyMass
+from probes.readouts.largest_key import LargestIsChosen, LargestIsInSet
 from probes.readouts.mean_output import MeanOutput
 from probes.readouts.recent_mass import RecentMass
 from probes.readouts.rows import Rows
@@ -61,6 +62,8 @@ def read_outs():
         Entropy(queries): 2 * 4,
         Distance(queries): 2 * 4,
         EvenAttention(queries): 2 * 4 * 2,
+        LargestIsChosen(keys): 2 * 4,
+        LargestIsInSet(queries, queries): 2 * 4,
         RecentMass(queries, 5): 2 * 4,
         Rows(rows): 2 * 4 * 2 * LENGTH,
         TopKeys(rows, 3): 2 * 4 * 2 * 3,

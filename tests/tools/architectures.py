@@ -122,9 +122,12 @@ def page(found):
 
 def in_pieces(decoders):
     """How many take long inputs piece by piece, and which do not."""
-    reasons = {name: reason for name, model in decoders.items() if (reason := why_whole(model))}
-    others = "; ".join(f"`{name}` does not: {reason}" for name, reason in reasons.items())
-    return f"{len(decoders) - len(reasons)} of the {len(decoders)} streamed decoders pass; {others}."
+    by_reason = {}
+    for name, model in decoders.items():
+        by_reason.setdefault(why_whole(model), []).append(f"`{name}`")
+    n_passed = len(by_reason.pop(None))
+    lines = [f"- {', '.join(names)}: {reason}." for reason, names in by_reason.items()]
+    return "\n".join([f"{n_passed} of the {len(decoders)} streamed decoders pass; the others do not:\n", *lines])
 
 
 def kind(model):
@@ -156,6 +159,7 @@ def features(model):
             ("windows", any(isinstance(mask, Mask) and mask.window is not None for mask in masks)),
             ("soft-cap", any(call.scoring.softcap is not None for call in calls)),
             ("sinks", any(call.scoring.sink is not None for call in calls)),
+            ("position bias", any(call.scoring.bias is not None for call in calls)),
             ("values of another width", any(call.value.shape[3] != call.key.shape[3] for call in calls)),
             ("layers without it", len(shape.attention_layers) < shape.n_layers),
         )

@@ -132,8 +132,6 @@ class Block:
     pattern: AttentionPattern
     """After softmax."""
 
-    scratch: Scratch
-
     @property
     def device(self) -> torch.device:
         """Where the layer lies."""
@@ -183,9 +181,8 @@ class Block:
 
     def entropies(self) -> Float[Tensor, "batch head rows"]:
         """Entropy -Σ A ln A of every row over its keys in nats; a learned sink is no key and adds none."""
-        products = torch.mul(self.pattern, self.scores, out=self.scratch("products", self.pattern.shape, self.pattern))
         mass = 1.0 if self.scoring.sink is None else self.pattern.sum(-1)
-        entropies = self.log_sum_exp * mass - products.sum(-1)
+        entropies = self.log_sum_exp * mass - torch.einsum("bhqk,bhqk->bhq", self.pattern, self.scores)
         return torch.where(self.largest > 0, entropies.clamp(min=0), 0.0)
 
     def attend(self, columns: Float[Tensor, "batch n_columns key_pos"]) -> AttendedColumns:
@@ -307,7 +304,7 @@ def blocks(query: Queries, key: Keys, scoring: Scoring) -> Iterator[Block]:
             pattern = softmax_of_visible(scores, seen, part.sink, room)
         else:
             pattern = _softmax(_hide_later_keys(scores, part), part.sink, room)
-        yield Block(start, columns.start, n_keys - n_queries, scoring, scores, pattern, scratch)
+        yield Block(start, columns.start, n_keys - n_queries, scoring, scores, pattern)
 
 
 def _seen_by(

@@ -10,7 +10,7 @@ from torch import Tensor
 from probes import kernels
 from probes.calls import AttentionCall
 from probes.errors import UnsupportedModelError
-from probes.kernels import Block, Scoring, Scratch
+from probes.kernels import Block, Scoring
 from probes.shapes import AttentionPattern, AttentionRows, HeadOutputs, KeyPositions, KeyProbabilities, QueryPositions
 
 
@@ -80,8 +80,8 @@ class MappedCall(AttentionCall):
         Yields:
             Blocks in order of their queries.
         """
-        (n_queries, n_keys), scratch = self.pattern.shape[2:], Scratch()
+        n_queries, n_keys = self.pattern.shape[2:]
         for start in range(0, n_queries, kernels.BLOCK):
             pattern = self.pattern[:, :, start : start + kernels.BLOCK].contiguous()
             scores = pattern.log().clamp(min=kernels.UNSEEN)
-            yield Block(start, 0, n_keys - n_queries, self.scoring, scores, pattern, scratch)
+            yield Block(start, 0, n_keys - n_queries, self.scoring, scores, pattern)

@@ -91,7 +91,7 @@ def _page(detector: Detector, registry: Registry) -> str:
     facts = [f"| {name} | {value} |" for name, value in _facts(detector, registry)]
     return "\n".join(
         [
-            _head(detector.name, first),
+            _head(detector.name, first, trail='<p class="ha-trail"><a href="index.html">Detectors</a></p>\n\n'),
             f"{_linked(_text(first), registry)}\n",
             "| | |",
             "| --- | --- |",
@@ -123,13 +123,16 @@ def _facts(detector: Detector, registry: Registry) -> Iterator[tuple[str, str]]:
     )
     yield "Kind of score", f"{FAMILIES[detector.family].lower()} ({detector.family})"
     yield "Unit", f"{_text(detector.unit)}, from {ends[0]} to {ends[1]}"
-    yield "Called from", f"{detector.threshold:g} ({_text(detector.threshold_source)}), if it beats its null"
+    source = _linked(_text(detector.threshold_source), registry)
+    yield "Called from", f"{detector.threshold:g} ({source}), if it beats its null"
     if isinstance(detector, PassDetector):
         yield "Reads", _recipe(detector.recipe)
         yield "Models", "decoders and encoders" if detector.for_encoders else "decoders"
     if isinstance(detector, WeightDetector):
         yield "Reads", _text(detector.inputs)
         yield "Models", "decoders whose weights we know by head"
+    if known:
+        yield "Results", f"[models measured so far](../head-types/{known.id}.md#measured)"
 
 
 def _recipe(recipe: Recipe) -> str:
@@ -140,9 +143,9 @@ def _recipe(recipe: Recipe) -> str:
     return f"{_text(line)} Settings: {_text(settings)}."
 
 
-def _head(title: str, description: str) -> str:
+def _head(title: str, description: str, trail: str = "") -> str:
     quoted = description.replace("\\", "").replace('"', "'")
-    return f'---\ntitle: {title}\ndescription: "{quoted}"\nhide: [navigation]\n---\n\n# {_text(title)}\n'
+    return f'---\ntitle: {title}\ndescription: "{quoted}"\nhide: [navigation]\n---\n\n{trail}# {_text(title)}\n'
 
 
 def _first_line(detector: Detector) -> str:
@@ -164,9 +167,10 @@ def _plain(text: str) -> str:
 
 
 def _linked(text: str, registry: Registry) -> str:
-    """Ids of papers in a text become links to their pages."""
+    """Ids of papers in a text become citations that lead to their pages."""
 
     def link(match: re.Match[str]) -> str:
-        return f"[{match[0]}](../papers/{match[0]}.md)" if match[0] in registry.papers else match[0]
+        paper = registry.papers.get(match[0])
+        return match[0] if paper is None else f"[{_text(paper.short_citation)}](../papers/{paper.id}.md)"
 
     return _PAPER_ID.sub(link, text)

@@ -140,6 +140,7 @@ class Book:
             "registry": self.registry,
             "models": self.models,
             "checks_of": self.checks_of,
+            "documented": {name for one in self.registry.head_types.values() for name in one.detectors},
             "overall": overall,
             "slug_of": self.slug_of,
             "name_of": self.name_of,

@@ -107,9 +107,7 @@ def streaming_attention(
     causal = bool(causal) and query.shape[2] > 1
     n_before = key.shape[2] - query.shape[2] if mask is None and causal else 0
     bias = _sum_of_biases([position_bias, shift], (query.shape[2], key.shape[2]))
-    if s_aux is not None:
-        sinks = s_aux[None, :, None, None].expand(-1, -1, query.shape[2], -1)
-    scoring = Scoring(mask, causal, scale, softcap, None if sinks is None else sinks[..., 0], n_before, bias)
+    scoring = Scoring(mask, causal, scale, softcap, _sink(s_aux, sinks, query.shape[2]), n_before, bias)
     reader = _reader.get()
     visit = reader.visit if isinstance(reader, BlockReader) else None
     parts = (query, key, value, scoring)
@@ -121,10 +119,20 @@ def streaming_attention(
     return call.output.transpose(1, 2).contiguous(), None
 
 
+def _sink(s_aux: Tensor | None, sinks: Tensor | None, n_queries: int) -> Tensor | None:
+    """Learned sink logits of every head and query, in whichever way a layer gives them; None if it has none."""
+    if s_aux is None:
+        return None if sinks is None else sinks[..., 0]
+    if sinks is not None:
+        raise UnsupportedModelError("a layer with sink logits of two kinds is not supported")
+    return s_aux[None, :, None].expand(-1, -1, n_queries)
+
+
 def _sum_of_biases(biases: Sequence[Tensor | None], sizes: tuple[int, int]) -> Tensor | None:
     """What is added to the scores in all, with as many queries and keys as the map; None if nothing is."""
     present = [bias for bias in biases if bias is not None]
-    return functools.reduce(torch.add, present).expand(-1, -1, *sizes) if present else None
+    of_keys = [bias[..., : sizes[1]] for bias in present]  # a cache may have room for more keys than there are
+    return functools.reduce(torch.add, of_keys).expand(-1, -1, *sizes) if present else None
 
 
 def _edited(call: StreamedCall) -> StreamedCall:

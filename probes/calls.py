@@ -12,6 +12,7 @@ from torch import Tensor
 from probes import kernels
 from probes.errors import UnsupportedModelError
 from probes.kernels import Scoring
+from probes.masks import UNSEEN
 from probes.shapes import (
     AttentionRows,
     HeadOutputs,
@@ -155,11 +156,12 @@ class StreamedCall(AttentionCall):
         parts = zip(self.query.split(n_queries, dim=2), key_positions.split(n_queries, dim=1), strict=True)
         products = torch.cat([self._products(*part) for part in parts], dim=2)
         scores = self.scoring.finish(products, self._bias_at(key_positions))
-        entries = torch.exp(scores - self.log_sum_exp[..., None])
-        return torch.where(self.visible(key_positions)[:, None], entries, torch.zeros_like(entries))
+        log_sum_exp = self.log_sum_exp[..., None]
+        seen = self.visible(key_positions)[:, None] & (log_sum_exp > -torch.inf)
+        return torch.where(seen, torch.exp(scores - log_sum_exp), 0.0)
 
     def rows(self, query_positions: QueryPositions) -> AttentionRows:
-        """Whole rows: the scores of a few queries, and their log-sum-exp."""
+        """Whole rows: the softmax of all scores of a few queries."""
         at = query_positions.clamp(min=0)
         chosen = at[:, None, :, None].expand(-1, self.query.shape[1], -1, self.query.shape[3])
         scoring = self._scoring_at(at)
@@ -167,7 +169,7 @@ class StreamedCall(AttentionCall):
         sample = torch.arange(at.shape[0], device=self.device)[:, None, None]
         key_pos = torch.arange(self.key.shape[2], device=self.device)[None, None]
         seen = self.scoring.visible(sample, at[:, :, None], key_pos) & (query_positions >= 0)[:, :, None]
-        return kernels.softmax_of_visible(scores, seen[:, None], scoring.sink)
+        return kernels.softmax(scores.masked_fill(~seen[:, None], UNSEEN), seen[:, None], scoring)
 
     def _bias_at(self, key_positions: KeyPositions) -> KeyProbabilities | None:
         """The bias at the keys chosen for every query; None if the layer has none."""

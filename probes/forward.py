@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from itertools import count
 from typing import Any
 
 import torch
@@ -74,7 +74,7 @@ class PassReader:
             masses = KeyMass.read_all(list(self._of_keys.values()), call)
             taken |= {number: mass.cpu() for number, mass in zip(self._of_keys, masses, strict=True)}
         for numbers, collector in self._of_blocks:
-            taken |= {number: value.cpu() for number, value in zip(numbers, collector.finish(call), strict=True)}
+            taken |= {number: value.cpu() for number, value in zip(numbers, collector.finish(), strict=True)}
         self.by_layer[call.layer] = taken
 
     def all_layers(self, number: int, n_layers: int) -> Reading:
@@ -176,10 +176,7 @@ def read(
     """
     with _display(progress) as bars:
         bar = bars.add_task("Measuring heads", total=len(batch.tokens))
-        parts = []
-        for chunk, part in _read_chunks(model, batch, read_outs, partial(bars.advance, bar)):
-            parts.append(part)
-            bars.update(bar, completed=chunk.stop)
+        parts = list(_read_chunks(model, batch, read_outs, lambda n_read: bars.update(bar, completed=n_read)))
         bars.remove_task(bar)
     return [_joined(column) for column in zip(*parts, strict=True)]
 
@@ -203,14 +200,14 @@ def _read_chunks(
     model: ProbedModel,
     batch: TokenBatch,
     read_outs: Sequence[LayerReadOut | FinalReadOut],
-    advance: Callable[[float], None],
-) -> Iterator[tuple[slice, list[Reading]]]:
-    """Samples and what was read off them, as many at once as fit into memory."""
+    tell: Callable[[float], None],
+) -> Iterator[list[Reading]]:
+    """What was read off the samples, as many at once as fit into memory."""
     start, n_at_most = 0, len(batch.tokens)
     while start < len(batch.tokens):
         chunk = _chunk(batch, start, n_at_most)
         try:
-            part = _read_chunk(model, batch, read_outs, chunk, advance)
+            part = _read_chunk(model, batch, read_outs, chunk, tell)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
@@ -218,7 +215,7 @@ def _read_chunks(
                 raise NotEnoughMemoryError(str(model.device), int(batch.last[start]) + 1) from error
             n_at_most = (chunk.stop - start) // 2
             continue
-        yield chunk, part
+        yield part
         start = chunk.stop
 
 
@@ -246,15 +243,16 @@ def _read_chunk(
     batch: TokenBatch,
     read_outs: Sequence[LayerReadOut | FinalReadOut],
     chunk: slice,
-    advance: Callable[[float], None],
+    tell: Callable[[float], None],
 ) -> list[Reading]:
-    """What is read off some samples; each layer that has shown a piece advances by its share of them."""
+    """What is read off some samples; each layer that has shown a piece tells of its share of them."""
     of_layers = [read_out.part(chunk) for read_out in read_outs if isinstance(read_out, LayerReadOut)]
     of_residual = [read_out.part(chunk) for read_out in read_outs if isinstance(read_out, FinalReadOut)]
     length = int(batch.last[chunk].max()) + 1
     pieces = cut(model, length)
-    share = (chunk.stop - chunk.start) / (len(model.shape.attention_layers) * len(pieces))
-    reader = PieceReader(of_layers, pieces, tell=partial(advance, share))
+    n_calls, n_read = len(model.shape.attention_layers) * len(pieces), count(1)
+    n_samples = chunk.stop - chunk.start
+    reader = PieceReader(of_layers, pieces, lambda: tell(chunk.start + n_samples * next(n_read) / n_calls))
     with (
         model.reading(reader),
         in_pieces(model, pieces, reader.begin),

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from probes import cuda_kernels
-from probes.masks import Mask, visible_pairs
+from probes.masks import UNSEEN, Mask, visible_pairs
 from probes.shapes import AttendedColumns, AttentionPattern, HeadOutputs, Keys, LogSumExp, Queries, Values
 
 BLOCK = 64
@@ -23,9 +23,6 @@ BLOCK = 64
 
 STRAND = 64
 """Neighbouring keys of a strand, in steps of which the largest entry of a row is looked for."""
-
-UNSEEN = -1e30
-"""Score of a key that a query may not see: its probability is 0, and 0 times it is 0."""
 
 FUSED_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -68,7 +65,7 @@ class Scoring:
     def finish(self, products: Tensor, bias: Tensor | None) -> Tensor:
         """Scores out of scaled dot products: soft-capped if the layer does so, and the bias of these entries added."""
         scores = products if self.softcap is None else self.softcap * torch.tanh(products / self.softcap)
-        return scores if bias is None else scores + bias.float()
+        return scores if bias is None else scores + bias.float().clamp(min=UNSEEN)
 
     def visible(self, sample: Tensor, query_pos: Tensor, key_pos: Tensor) -> Tensor:
         """Whether queries may see keys, for positions that broadcast against each other."""
@@ -165,7 +162,7 @@ class Block:
         """Largest entry of every row; 0 where a query sees no key."""
         return self.pattern.gather(-1, self._largest_in_block)[..., 0]
 
-    @property
+    @cached_property
     def largest_key(self) -> Int[Tensor, "batch head rows"]:
         """Key with the largest entry of every row, counted from the first key of the call; -1 where a query sees none.
 
@@ -299,11 +296,8 @@ def blocks(query: Queries, key: Keys, scoring: Scoring) -> Iterator[Block]:
         columns, seen = _seen_by(query, rows, n_keys, scoring)
         part = scoring.part(rows, columns)
         scores = block_scores(query[:, :, rows], key[:, :, columns], part, scratch)
-        room = scratch("pattern", scores.shape, scores)
-        if seen is not None:
-            pattern = softmax_of_visible(scores, seen, part.sink, room)
-        else:
-            pattern = _softmax(_hide_later_keys(scores, part), part.sink, room)
+        _hide(scores, seen, part)
+        pattern = softmax(scores, seen, part, scratch("pattern", scores.shape, scores))
         yield Block(start, columns.start, n_keys - n_queries, scoring, scores, pattern)
 
 
@@ -344,41 +338,28 @@ def block_scores(
     return scoring.finish(products.view(batch, query.shape[1], query.shape[2], n_keys), scoring.bias)
 
 
-def softmax_of_visible(
+def softmax(
     scores: AttentionPattern,
-    seen: Bool[Tensor, "_batch 1 query_pos key_pos"],
-    sink: Tensor | None,
+    seen: Bool[Tensor, "_batch 1 query_pos key_pos"] | None,
+    scoring: Scoring,
     room: Tensor | None = None,
 ) -> AttentionPattern:
     """Rows of a map out of their scores.
 
     Args:
-        scores: Before masking; those of keys that a query may not see are overwritten with UNSEEN.
-        seen: Whether a query sees a key.
-        sink: Learned logits that take part in the softmax, shape (batch or 1, head, query_pos).
+        scores: UNSEEN where a query may not see a key.
+        seen: Whether a query sees a key; None if every query sees one.
+        scoring: How the layer scores; its sink and its bias are those of these queries.
         room: Memory for the rows; left out, they get their own.
 
     Returns:
         Rows that sum to one, or to less where a sink takes part; 0 where a query sees no key.
     """
-    pattern = _softmax(scores.masked_fill_(~seen, UNSEEN), sink, room)
-    sees_nothing = ~seen.any(-1, keepdim=True)
-    return pattern.masked_fill(sees_nothing, 0.0) if bool(sees_nothing.any()) else pattern
-
-
-def _hide_later_keys(scores: AttentionPattern, scoring: Scoring) -> AttentionPattern:
-    """Scores of a block of plain attention; a causal one ends with the key of its last query."""
-    if scoring.is_causal:
-        n_rows = scores.shape[2]
-        scores[..., -n_rows:].masked_fill_(_later_keys(n_rows, scores.device), UNSEEN)
-    return scores
-
-
-@cache
-def _later_keys(n_rows: int, device: torch.device) -> Bool[Tensor, "rows rows"]:
-    """Whether a key comes after a query, for as many keys as queries."""
-    with torch.inference_mode(mode=False):  # where gradients are kept, it is kept too
-        return torch.ones(n_rows, n_rows, dtype=torch.bool, device=device).triu(1)
+    pattern = _softmax(scores, scoring.sink, room)
+    if seen is None and scoring.bias is None:
+        return pattern
+    is_blank = ~seen.any(-1) if seen is not None and scoring.bias is None else scores.amax(-1) <= UNSEEN / 2
+    return pattern.masked_fill(is_blank[..., None], 0.0) if bool(is_blank.any()) else pattern
 
 
 def _softmax(scores: AttentionPattern, sink: Tensor | None, room: Tensor | None) -> AttentionPattern:
@@ -386,6 +367,22 @@ def _softmax(scores: AttentionPattern, sink: Tensor | None, room: Tensor | None)
         return torch.softmax(scores, dim=-1) if room is None else torch.softmax(scores, dim=-1, out=room)
     log_sum = torch.logaddexp(torch.logsumexp(scores, dim=-1), sink.float())
     return torch.exp(scores - log_sum[..., None])
+
+
+def _hide(scores: AttentionPattern, seen: Tensor | None, scoring: Scoring) -> None:
+    """Overwrite the scores of keys that a query of a block may not see; a causal one ends with its last query's key."""
+    if seen is not None:
+        scores.masked_fill_(~seen, UNSEEN)
+    elif scoring.is_causal:
+        n_rows = scores.shape[2]
+        scores[..., -n_rows:].masked_fill_(_later_keys(n_rows, scores.device), UNSEEN)
+
+
+@cache
+def _later_keys(n_rows: int, device: torch.device) -> Bool[Tensor, "rows rows"]:
+    """Whether a key comes after a query, for as many keys as queries."""
+    with torch.inference_mode(mode=False):  # where gradients are kept, it is kept too
+        return torch.ones(n_rows, n_rows, dtype=torch.bool, device=device).triu(1)
 
 
 def _weighted(pattern: AttentionPattern, value: Values) -> HeadOutputs:

@@ -11,6 +11,7 @@ from probes import kernels
 from probes.calls import AttentionCall
 from probes.errors import UnsupportedModelError
 from probes.kernels import Block, Scoring
+from probes.masks import UNSEEN
 from probes.shapes import AttentionPattern, AttentionRows, HeadOutputs, KeyPositions, KeyProbabilities, QueryPositions
 
 
@@ -83,5 +84,5 @@ class MappedCall(AttentionCall):
         n_queries, n_keys = self.pattern.shape[2:]
         for start in range(0, n_queries, kernels.BLOCK):
             pattern = self.pattern[:, :, start : start + kernels.BLOCK].contiguous()
-            scores = pattern.log().clamp(min=kernels.UNSEEN)
+            scores = pattern.log().clamp(min=UNSEEN)
             yield Block(start, 0, n_keys - n_queries, self.scoring, scores, pattern)

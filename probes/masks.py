@@ -1,18 +1,22 @@
 """Masks as rules: which keys a query may see, without a (length × length) tensor."""
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
 from transformers.masking_utils import causal_mask_function, prepare_padding_mask, sdpa_mask
 
 from probes.errors import UnsupportedModelError
 
-FORBIDDEN = -1e30
-"""Added to the score of a key that a query may not see in some heads only."""
+UNSEEN = -1e30
+"""Score of a key that a query may not see: its probability is 0, and 0 times it is 0."""
+
+FORBIDS = -1e4
+"""What is added to a score from here on leaves no attention in any number format."""
 
 
 @dataclass(frozen=True)
@@ -128,12 +132,12 @@ def visible_pairs(
     return key_pos <= query_pos if is_causal else torch.ones_like(key_pos, dtype=torch.bool)
 
 
-def split_mask(mask: Tensor) -> tuple[Bool[Tensor, "_batch 1 query_pos key_pos"], Tensor | None]:
+def split_mask(mask: Tensor) -> tuple[Tensor, Tensor | None]:
     """A mask that was prepared outside the engine, as truth values and what it adds to the scores besides.
 
     Args:
-        mask: Shape (batch or 1, head or 1, query_pos, key_pos); boolean, or added to the scores, where a very negative
-            number forbids.
+        mask: Shape (batch or 1, head or 1, query_pos, key_pos); boolean, or added to the scores, where FORBIDS or less
+            forbids. All layers that get the same mask get the same parts.
 
     Returns:
         True where any head's query may see the key, shape (batch or 1, 1, query_pos, key_pos), and the bias, of the
@@ -144,10 +148,22 @@ def split_mask(mask: Tensor) -> tuple[Bool[Tensor, "_batch 1 query_pos key_pos"]
     """
     if mask.ndim != 4:
         raise UnsupportedModelError(f"an attention mask of shape {tuple(mask.shape)} is not supported")
-    allowed = mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2
+    if mask.dtype == torch.bool and mask.shape[1] == 1:
+        return mask, None
+    if mask not in _parts_of_masks:
+        _parts_of_masks[mask] = _parts(mask)
+    return _parts_of_masks[mask]
+
+
+_parts_of_masks: MutableMapping[Tensor, tuple[Tensor, Tensor | None]] = WeakIdKeyDictionary()
+
+
+def _parts(mask: Tensor) -> tuple[Tensor, Tensor | None]:
+    is_added = mask.dtype != torch.bool
+    allowed = mask > FORBIDS if is_added else mask
     seen = allowed.any(1, keepdim=True)
-    shifts = mask.dtype != torch.bool and bool(mask[allowed].any())
+    shifts = is_added and bool(((mask != 0) & allowed).any())
     if not shifts and bool((allowed == seen).all()):
         return seen, None
-    added = torch.zeros_like(mask, dtype=torch.float32) if mask.dtype == torch.bool else mask.float()
-    return seen, added.masked_fill(~allowed, FORBIDDEN)
+    bias = mask.float() if is_added else torch.zeros_like(mask, dtype=torch.float32)
+    return seen, bias.masked_fill(~allowed, UNSEEN)

@@ -75,11 +75,8 @@ class Collector(ABC):
         """
 
     @abstractmethod
-    def finish(self, call: AttentionCall) -> list[PerHead]:
+    def finish(self) -> list[PerHead]:
         """What each read-out wanted from the layer whose blocks were taken; the collector is then ready for the next.
-
-        Args:
-            call: The layer's attention call.
 
         Returns:
             Shape (batch, head, ...) for each.
@@ -155,7 +152,7 @@ class MeanCollector(Collector):
         for rows, part in zip(self._rows, self.of_rows(block), strict=True):
             rows.append(part)
 
-    def finish(self, call: AttentionCall) -> list[PerHead]:
+    def finish(self) -> list[PerHead]:
         """Means over the queries that count."""
         wholes = [torch.cat(rows, dim=2) for rows in self._rows]
         self._rows = [[] for _ in self._rows]

@@ -59,7 +59,7 @@ class _KeyMassCollector(Collector):
         self._sums += sums.index_add_(1, entries.owner, entries.of_pattern(block.pattern).double())
         self._is_seen = self._is_seen | entries.is_owner
 
-    def finish(self, call: AttentionCall) -> list[PerHead]:
+    def finish(self) -> list[PerHead]:
         by_table = (len(self._read_outs), -1)
         sums, is_seen = self._sums.T.unflatten(0, by_table), self._is_seen.view(by_table)
         self._sums, self._is_seen = 0, False

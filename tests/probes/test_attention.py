@@ -11,9 +11,7 @@ from probes.errors import UnsupportedModelError
 from probes.forward import PassReader
 from probes.kernels import Scoring
 from probes.masks import Mask, describe_mask
-from probes.readouts.entropy import Entropy
 from probes.readouts.key_mass import KeyMass
-from probes.readouts.rows import Rows
 
 from .conftest import make_tiny
 
@@ -195,59 +193,6 @@ def test_prepared_masks_are_honoured():
     for mask in (allowed, additive):
         output, _ = streaming_attention(nn.Identity(), query, key, value, mask[None, None])
         assert torch.allclose(output.transpose(1, 2), expected, atol=1e-6)
-
-
-def shift(*shape):
-    return 3 * torch.randn(*shape, generator=torch.Generator().manual_seed(2))
-
-
-BY_HEAD = torch.rand(1, 2, 20, 20, generator=torch.Generator().manual_seed(3)) < 0.7
-BY_HEAD |= torch.eye(20, dtype=torch.bool)
-LOWEST = torch.finfo(torch.float32).min
-
-
-@pytest.mark.parametrize(
-    ("mask", "bias"),
-    [
-        (None, shift(1, 2, 20, 20)),
-        (None, shift(2, 2, 20, 20)),
-        (None, shift(1, 2, 1, 20)),
-        (shift(1, 1, 20, 20), None),
-        (shift(1, 2, 20, 20).masked_fill(~BY_HEAD, LOWEST), None),
-        (shift(2, 1, 20, 20), shift(1, 2, 20, 20)),
-        (BY_HEAD, None),
-    ],
-    ids=["bias", "by sample", "by key", "mask", "by head", "both", "truth values by head"],
-)
-@pytest.mark.parametrize("is_causal", [False, True], ids=["all keys", "causal"])
-def test_what_a_layer_adds_to_its_scores_is_honoured(mask, bias, is_causal, monkeypatch):
-    monkeypatch.setattr(kernels, "BLOCK", 8)
-    generator = torch.Generator().manual_seed(0)
-    query, key, value = (torch.randn(2, 2, 20, 4, generator=generator) for _ in range(3))
-    added = torch.zeros(2, 2, 20, 20) if bias is None else torch.zeros(2, 2, 20, 20) + bias
-    if mask is not None:
-        added += torch.zeros(1).where(mask, LOWEST) if mask.dtype == torch.bool else mask
-    if is_causal and mask is None:
-        added = added.masked_fill(torch.ones(20, 20).triu(1).bool(), LOWEST)
-    expected = torch.softmax(query @ key.transpose(2, 3) / 2 + added, dim=-1)
-    every_query, some = torch.ones(2, 20, dtype=torch.bool), torch.tensor([[3, 19, -1], [0, 7, 11]])
-    previous = (torch.arange(20) - 1)[None, :, None].expand(2, -1, -1)
-    patterns, rows, entropies = Patterns(), PassReader([Rows(some)]), PassReader([Entropy(every_query)])
-    few_keys, module = PassReader([KeyMass(previous)]), nn.Identity()
-    module.layer_idx = 0
-    for reader in (patterns, rows, entropies, few_keys):
-        token = attention._reader.set(reader)
-        output, _ = streaming_attention(module, query, key, value, mask, is_causal=is_causal, position_bias=bias)
-        attention._reader.reset(token)
-        torch.testing.assert_close(output.transpose(1, 2), expected @ value, atol=1e-6, rtol=0)
-    torch.testing.assert_close(patterns.by_layer[0], expected, atol=1e-6, rtol=0)
-    chosen = expected.gather(2, some.clamp(min=0)[:, None, :, None].expand(-1, 2, -1, 20))
-    wanted = chosen * (some >= 0)[:, None, :, None]
-    torch.testing.assert_close(rows.all_layers(0, 1)[:, 0], wanted, atol=1e-6, rtol=0)
-    wanted = torch.special.entr(expected).sum(-1).mean(-1)
-    torch.testing.assert_close(entropies.all_layers(0, 1)[:, 0], wanted, atol=1e-5, rtol=0)
-    wanted = expected.diagonal(-1, 2, 3).mean(-1).double()
-    torch.testing.assert_close(few_keys.all_layers(0, 1)[:, 0], wanted, atol=1e-6, rtol=0)
 
 
 def test_a_mask_of_another_shape_is_refused():

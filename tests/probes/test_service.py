@@ -4,12 +4,14 @@ import shutil
 
 import pytest
 import torch
+from rich.progress import Progress
 
 from catalog.runs import ProbeRun
 from probes import FinishedRuns, forward, load_model, provenance, run
 from probes.attention import attention_implementation
 from probes.detectors import load
 from probes.errors import BadInputError, InputTooShortError, NotEnoughMemoryError, UnknownDetectorError
+from probes.readouts.entropy import Entropy
 from probes.recipes.own_input import OwnInput
 from probes.recipes.repeated_tokens import RepeatedTokens
 
@@ -213,12 +215,13 @@ def memory_for(monkeypatch, n_samples: int, words: str = "CUDA out of memory") -
     tried = []
     read = forward._read_chunk
 
-    def refuse(model, batch, read_outs, chunk):
+    def refuse(model, batch, read_outs, chunk, tell):
         size = chunk.stop - chunk.start
         tried.append(size)
         if size > n_samples:
+            tell(chunk.stop)
             raise torch.OutOfMemoryError(words)
-        return read(model, batch, read_outs, chunk)
+        return read(model, batch, read_outs, chunk, tell)
 
     monkeypatch.setattr(forward, "_read_chunk", refuse)
     return tried
@@ -230,6 +233,21 @@ def test_smaller_batches_are_tried_when_memory_runs_out(tiny_llama, monkeypatch)
     parts = run(tiny_llama, "induction", half_length=9, n_samples=7, progress=False)["induction"].run
     assert tried == [7, 3, 1, 1, 1, 1, 1, 1, 1]
     assert torch.allclose(torch.tensor(whole.scores), torch.tensor(parts.scores), atol=2e-6)
+
+
+def test_progress_is_taken_back_when_memory_runs_out(tiny_llama, monkeypatch):
+    memory_for(monkeypatch, 2)
+    shown = []
+
+    class Noting(Progress):
+        def update(self, task_id, **changes):
+            shown.append(changes["completed"])
+            super().update(task_id, **changes)
+
+    batch = RepeatedTokens(half_length=9, n_samples=3).batch(tiny_llama)
+    with Noting(disable=True) as bars:
+        forward.read(tiny_llama, batch, [Entropy(batch.is_real)], progress=bars)
+    assert shown == [3, 0.5, 1, 1.5, 2, 2.5, 3]
 
 
 def test_not_even_one_sample_in_memory_is_a_clear_end(tiny_llama, monkeypatch):

@@ -125,9 +125,9 @@ def in_pieces(decoders):
     by_reason = {}
     for name, model in decoders.items():
         by_reason.setdefault(why_whole(model), []).append(f"`{name}`")
-    n_passed = len(by_reason.pop(None))
+    n_passed = len(by_reason.pop(None, []))
     lines = [f"- {', '.join(names)}: {reason}." for reason, names in by_reason.items()]
-    return "\n".join([f"{n_passed} of the {len(decoders)} streamed decoders pass; the others do not:\n", *lines])
+    return "\n".join([f"{n_passed} of the {len(decoders)} streamed decoders pass. Why the others do not:\n", *lines])
 
 
 def kind(model):

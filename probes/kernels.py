@@ -375,14 +375,14 @@ def _hide(scores: AttentionPattern, seen: Tensor | None, scoring: Scoring) -> No
         scores.masked_fill_(~seen, UNSEEN)
     elif scoring.is_causal:
         n_rows = scores.shape[2]
-        scores[..., -n_rows:].masked_fill_(_later_keys(n_rows, scores.device), UNSEEN)
+        scores[..., -n_rows:].add_(_later_keys(n_rows, scores.device))
 
 
 @cache
-def _later_keys(n_rows: int, device: torch.device) -> Bool[Tensor, "rows rows"]:
-    """Whether a key comes after a query, for as many keys as queries."""
+def _later_keys(n_rows: int, device: torch.device) -> Float[Tensor, "rows rows"]:
+    """What makes a score UNSEEN where the key comes after the query, for as many keys as queries; 0 elsewhere."""
     with torch.inference_mode(mode=False):  # where gradients are kept, it is kept too
-        return torch.ones(n_rows, n_rows, dtype=torch.bool, device=device).triu(1)
+        return torch.full((n_rows, n_rows), UNSEEN, device=device).triu(1)
 
 
 def _weighted(pattern: AttentionPattern, value: Values) -> HeadOutputs:

@@ -20,11 +20,11 @@ def gemma():
     return load_model(package.assemble())
 
 
-def eager_scores(model, name, tokens):
-    keys = load(name).key_positions(tokens)
+def eager_scores(model, name, batch):
+    keys = load(name).key_positions(batch)
     counts = (keys >= 0)[:, None]
     with attention_implementation(model.module, "eager"), torch.inference_mode():
-        maps = model.module.base_model(tokens, output_attentions=True, use_cache=False).attentions
+        maps = model.module.base_model(batch.tokens, output_attentions=True, use_cache=False).attentions
     layers = [pattern.gather(-1, keys.clamp(min=0)[:, None].expand(*pattern.shape[:3], -1)) for pattern in maps]
     return torch.stack([((layer * counts).sum(-1).sum(-1) / counts.any(-1).sum(-1)).mean(0) for layer in layers])
 
@@ -35,7 +35,7 @@ def test_streamed_scores_of_all_72_heads_equal_eager_maps(gemma, name, half_leng
     batch = RepeatedTokens(half_length=half_length, n_samples=2).batch(gemma)
     scores = torch.tensor(run(gemma, name, tokens=batch.tokens, progress=False)[name].run.scores)
     assert scores.shape == (18, 4)
-    assert float((scores - eager_scores(gemma, name, batch.tokens)).abs().max()) < 1e-5
+    assert float((scores - eager_scores(gemma, name, batch)).abs().max()) < 1e-5
 
 
 def test_best_induction_head_is_the_known_one(gemma):

@@ -1,10 +1,12 @@
 """Models that the tests of the probes share: planted ones, and tiny random ones of many architectures."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 import transformers
+from rich.progress import Progress, TaskID
 
 from probes import load_model
 from probes.adapters.base import ProbedModel
@@ -85,6 +87,25 @@ def tiny(request: pytest.FixtureRequest) -> transformers.PreTrainedModel:
 def tiny_llama() -> ProbedModel:
     """A random Llama with two query heads on each key-value head."""
     return load_model(make_tiny("llama"), name="Tiny Llama")
+
+
+class NotingBars(Progress):
+    """Progress bars that are not drawn and note how far they were said to be."""
+
+    def __init__(self) -> None:
+        super().__init__(disable=True)
+        self.shown: list[float] = []
+
+    def update(self, task_id: TaskID, **changes: Any) -> None:
+        """Note it."""
+        self.shown.append(changes["completed"])
+        super().update(task_id, **changes)
+
+
+@pytest.fixture
+def noting_bars() -> NotingBars:
+    """A display of progress bars that notes what it is told."""
+    return NotingBars()
 
 
 @pytest.fixture(scope="session", params=["llama", "gpt2"])

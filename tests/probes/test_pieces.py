@@ -6,7 +6,6 @@ import pytest
 import torch
 import transformers
 from accelerate import dispatch_model
-from rich.progress import Progress
 from torch import nn
 
 import probes
@@ -126,18 +125,10 @@ def test_layers_see_one_piece_at_a_time(tiny_llama, batch, monkeypatch):
     assert lengths == [13, 13, 13, 1]
 
 
-def test_progress_moves_with_every_layer_of_every_piece(tiny_llama, batch, monkeypatch):
-    shown = []
-
-    class Noting(Progress):
-        def update(self, task_id, **changes):
-            shown.append(changes["completed"])
-            super().update(task_id, **changes)
-
+def test_progress_moves_with_every_layer_of_every_piece(tiny_llama, batch, noting_bars, monkeypatch):
     monkeypatch.setattr(pieces, "PIECE", PIECE)
-    with Noting(disable=True) as bars:
-        read(tiny_llama, batch, read_outs(), progress=bars)
-    assert shown == [number * len(batch.tokens) / (2 * 4) for number in range(1, 2 * 4 + 1)]
+    read(tiny_llama, batch, read_outs(), progress=noting_bars)
+    assert noting_bars.shown == [number * len(batch.tokens) / (2 * 4) for number in range(1, 2 * 4 + 1)]
 
 
 def test_layers_that_accelerate_has_placed_give_the_same(batch, monkeypatch):

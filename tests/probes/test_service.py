@@ -4,7 +4,6 @@ import shutil
 
 import pytest
 import torch
-from rich.progress import Progress
 
 from catalog.runs import ProbeRun
 from probes import FinishedRuns, forward, load_model, provenance, run
@@ -235,19 +234,11 @@ def test_smaller_batches_are_tried_when_memory_runs_out(tiny_llama, monkeypatch)
     assert torch.allclose(torch.tensor(whole.scores), torch.tensor(parts.scores), atol=2e-6)
 
 
-def test_progress_is_taken_back_when_memory_runs_out(tiny_llama, monkeypatch):
+def test_progress_is_taken_back_when_memory_runs_out(tiny_llama, noting_bars, monkeypatch):
     memory_for(monkeypatch, 2)
-    shown = []
-
-    class Noting(Progress):
-        def update(self, task_id, **changes):
-            shown.append(changes["completed"])
-            super().update(task_id, **changes)
-
     batch = RepeatedTokens(half_length=9, n_samples=3).batch(tiny_llama)
-    with Noting(disable=True) as bars:
-        forward.read(tiny_llama, batch, [Entropy(batch.is_real)], progress=bars)
-    assert shown == [3, 0.5, 1, 1.5, 2, 2.5, 3]
+    forward.read(tiny_llama, batch, [Entropy(batch.is_real)], progress=noting_bars)
+    assert noting_bars.shown == [3, 0.5, 1, 1.5, 2, 2.5, 3]
 
 
 def test_not_even_one_sample_in_memory_is_a_clear_end(tiny_llama, monkeypatch):

@@ -122,12 +122,9 @@ def page(found):
 
 def in_pieces(decoders):
     """How many take long inputs piece by piece, and which do not."""
-    by_reason = {}
-    for name, model in decoders.items():
-        by_reason.setdefault(why_whole(model), []).append(f"`{name}`")
-    n_passed = len(by_reason.pop(None, []))
-    lines = [f"- {', '.join(names)}: {reason}." for reason, names in by_reason.items()]
-    return "\n".join([f"{n_passed} of the {len(decoders)} streamed decoders pass. Why the others do not:\n", *lines])
+    reasons = {name: reason for name, model in decoders.items() if (reason := why_whole(model))}
+    n_passed, others = len(decoders) - len(reasons), [f"- `{name}`: {reason}." for name, reason in reasons.items()]
+    return "\n".join([f"{n_passed} of the {len(decoders)} streamed decoders pass. Why the others do not:\n", *others])
 
 
 def kind(model):

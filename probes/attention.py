@@ -22,8 +22,9 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 
 from probes.calls import StreamedCall
 from probes.errors import UnsupportedModelError
-from probes.kernels import Scoring, Visit, attend, attend_visited
+from probes.kernels import Visit, attend, attend_visited
 from probes.masks import Mask, describe_mask, split_mask
+from probes.scoring import Scoring
 from probes.shapes import HeadOutputs, Keys, Queries, Values
 
 IMPLEMENTATION = "headatlas_streaming"

@@ -3,16 +3,15 @@
 from abc import ABC, abstractmethod
 from collections.abc import Container
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor
 
-from probes import kernels
+from probes.blocks import block_scores
 from probes.errors import UnsupportedModelError
-from probes.kernels import Scoring
+from probes.map_rows import softmax
 from probes.masks import UNSEEN
+from probes.pairs import pair_products
+from probes.scoring import Scoring
 from probes.shapes import (
     AttentionRows,
     HeadOutputs,
@@ -25,9 +24,6 @@ from probes.shapes import (
     Values,
     Visible,
 )
-
-PAIRS_AT_ONCE = 2048
-"""Pairs of a query and a chosen key whose key vectors are copied at a time; few enough for a processor's caches."""
 
 
 class AttentionCall(ABC):
@@ -152,9 +148,7 @@ class StreamedCall(AttentionCall):
     def probabilities(self, key_positions: KeyPositions) -> KeyProbabilities:
         """Entries at chosen keys, one dot product each; exact up to the rounding of the kernel's log-sum-exp."""
         assert self.log_sum_exp is not None, "the blocks were visited; ask them"
-        n_queries = max(1, PAIRS_AT_ONCE // (len(key_positions) * key_positions.shape[2]))
-        parts = zip(self.query.split(n_queries, dim=2), key_positions.split(n_queries, dim=1), strict=True)
-        products = torch.cat([self._products(*part) for part in parts], dim=2)
+        products = pair_products(self.query, self.key, key_positions) * self.scoring.scale
         scores = self.scoring.finish(products, self._bias_at(key_positions))
         log_sum_exp = self.log_sum_exp[..., None]
         seen = self.visible(key_positions)[:, None] & (log_sum_exp > -torch.inf)
@@ -165,11 +159,11 @@ class StreamedCall(AttentionCall):
         at = query_positions.clamp(min=0)
         chosen = at[:, None, :, None].expand(-1, self.query.shape[1], -1, self.query.shape[3])
         scoring = self._scoring_at(at)
-        scores = kernels.block_scores(self.query.gather(2, chosen), self.key, scoring)
+        scores = block_scores(self.query.gather(2, chosen), self.key, scoring)
         sample = torch.arange(at.shape[0], device=self.device)[:, None, None]
         key_pos = torch.arange(self.key.shape[2], device=self.device)[None, None]
         seen = self.scoring.visible(sample, at[:, :, None], key_pos) & (query_positions >= 0)[:, :, None]
-        return kernels.softmax(scores.masked_fill(~seen[:, None], UNSEEN), seen[:, None], scoring)
+        return softmax(scores.masked_fill(~seen[:, None], UNSEEN), scoring.sink)
 
     def _bias_at(self, key_positions: KeyPositions) -> KeyProbabilities | None:
         """The bias at the keys chosen for every query; None if the layer has none."""
@@ -191,26 +185,6 @@ class StreamedCall(AttentionCall):
             if bias is None
             else bias.expand(*every, -1).gather(2, chosen[..., None].expand(-1, -1, -1, bias.shape[3])),
         )
-
-    def _products(self, query: Queries, key_pos: KeyPositions) -> Float[Tensor, "batch head query_pos n_keys"]:
-        """Scaled dot products of some queries with their chosen keys."""
-        grouped = query.float().unflatten(1, (-1, self.n_groups))
-        keys = self._keys_at(key_pos.clamp(min=0)).float()
-        return torch.einsum("bghqd,bgqkd->bghqk", grouped, keys).flatten(1, 2) * self.scoring.scale
-
-    @cached_property
-    def _key_rows(self) -> Float[Tensor, "key d_head"]:
-        """Key vectors of all samples and heads, one after the other."""
-        return self.key.reshape(-1, self.key.shape[3])
-
-    def _keys_at(
-        self, key_pos: Int[Tensor, "batch query_pos n_keys"]
-    ) -> Float[Tensor, "batch kv_head query_pos n_keys d_head"]:
-        """Key vectors at the chosen positions; whole rows are copied, which is much faster than a gather."""
-        batch, n_kv_heads, n_keys, d_head = self.key.shape
-        first_row = torch.arange(batch * n_kv_heads, device=self.device).reshape(batch, n_kv_heads, 1, 1) * n_keys
-        rows = first_row + key_pos[:, None]
-        return self._key_rows.index_select(0, rows.flatten()).reshape(*rows.shape, d_head)
 
 
 def check_layer(call: AttentionCall, seen: Container[int]) -> None:

@@ -11,10 +11,11 @@ from rich.progress import Progress
 from torch import Tensor
 
 from probes.adapters.base import ProbedModel
+from probes.blocks import Block
 from probes.calls import AttentionCall, check_layer
 from probes.errors import NotEnoughMemoryError, UnsupportedModelError
 from probes.inputs import TokenBatch
-from probes.kernels import Block, Visit
+from probes.kernels import Visit
 from probes.pieces import cut, in_pieces
 from probes.readouts.base import BlockReadOut, Collector, FinalReadOut, LayerReadOut, ReadOut
 from probes.readouts.division import of_one_length

@@ -7,11 +7,13 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from probes import kernels
+from probes import blocks
+from probes.blocks import Block
 from probes.calls import AttentionCall
 from probes.errors import UnsupportedModelError
-from probes.kernels import Block, Scoring
+from probes.map_rows import TorchRows
 from probes.masks import UNSEEN
+from probes.scoring import Scoring
 from probes.shapes import AttentionPattern, AttentionRows, HeadOutputs, KeyPositions, KeyProbabilities, QueryPositions
 
 
@@ -82,7 +84,7 @@ class MappedCall(AttentionCall):
             Blocks in order of their queries.
         """
         n_queries, n_keys = self.pattern.shape[2:]
-        for start in range(0, n_queries, kernels.BLOCK):
-            pattern = self.pattern[:, :, start : start + kernels.BLOCK].contiguous()
-            scores = pattern.log().clamp(min=UNSEEN)
-            yield Block(start, 0, n_keys - n_queries, self.scoring, scores, pattern)
+        for start in range(0, n_queries, blocks.BLOCK):
+            pattern = self.pattern[:, :, start : start + blocks.BLOCK].contiguous()
+            rows = TorchRows(pattern, pattern.log().clamp(min=UNSEEN), has_sink=False)
+            yield Block(start, 0, n_keys - n_queries, self.scoring, rows)

@@ -12,9 +12,9 @@ from probes.adapters._failures import first_line
 from probes.adapters.base import backbone
 from probes.adapters.shape import ModelShape
 from probes.attention import attention_implementation, reading
+from probes.blocks import Block
 from probes.calls import StreamedCall, check_layer
 from probes.errors import OutsideInterfaceError, ProbeError, SelfCheckError, UnsupportedModelError
-from probes.kernels import Block
 from probes.shapes import AttentionPattern
 
 LENGTH = 12
@@ -50,7 +50,8 @@ class PatternReader:
             block: Some rows of a layer's map.
         """
         self._rows.append(pad(block.pattern, (block.first_key, 0)).cpu())
-        finite = block.log_sum_exp[block.log_sum_exp.isfinite()]
+        log_sum_exp = block.rows.log_sum_exp
+        finite = log_sum_exp[log_sum_exp.isfinite()]
         self.largest_log_sum = max(self.largest_log_sum, float(finite.abs().max()) if len(finite) else 0.0)
 
     def read(self, call: StreamedCall) -> None:

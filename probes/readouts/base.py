@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from probes.blocks import Block
 from probes.calls import AttentionCall
-from probes.kernels import Block
 from probes.readouts.division import MeanOverQueries, OfSamples
 from probes.shapes import AttendedColumns, PerHead, Queried, Reading
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from probes.kernels import Block
+from probes.blocks import Block
 from probes.readouts.base import ColumnReadOut
 from probes.shapes import AttendedColumns, PerHead
 

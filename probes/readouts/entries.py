@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from probes.kernels import Block
+from probes import cpu_kernels
+from probes.blocks import Block
 from probes.shapes import AttentionPattern
 
 
@@ -28,21 +29,20 @@ class Entries:
     key: Int[Tensor, " entry"]
     """Key in the block."""
 
-    def of_pattern(self, pattern: AttentionPattern) -> Float[Tensor, "head entry"]:
-        """The entries themselves.
+    def sums(self, pattern: AttentionPattern) -> Float[Tensor, "head owner"]:
+        """Sums of the entries of every owner.
 
         Args:
             pattern: The block's rows of the map, shape (batch, head, rows, key).
 
         Returns:
-            One number a head and entry, from 0 to 1.
+            One number a head and owner, in float64.
         """
-        _, n_heads, n_rows, n_keys = pattern.shape
-        in_head = self.row * n_keys + self.key
-        if len(pattern) == 1:
-            return pattern.view(n_heads, -1).index_select(1, in_head)
-        first_head = self.sample * n_heads * n_rows * n_keys + in_head
-        return pattern.flatten()[first_head + torch.arange(n_heads, device=pattern.device)[:, None] * n_rows * n_keys]
+        sums = torch.zeros(pattern.shape[1], len(self.is_owner), dtype=torch.float64, device=pattern.device)
+        if cpu_kernels.fits(pattern):
+            cpu_kernels.add_entries(sums, pattern, self.owner, self.sample, self.row, self.key)
+            return sums
+        return sums.index_add_(1, self.owner, pattern[self.sample, :, self.row, self.key].T.double())
 
 
 class ChosenPairs:

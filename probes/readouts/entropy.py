@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from probes.kernels import Block
+from probes.blocks import Block
 from probes.readouts.base import RowReadOut
 from probes.shapes import PerHead
 
@@ -13,4 +13,4 @@ class Entropy(RowReadOut):
 
     def of_rows(self, block: Block) -> PerHead:
         """Entropies of the rows, shape (batch, head, rows)."""
-        return block.entropies()
+        return block.rows.entropies

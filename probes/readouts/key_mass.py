@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
+from probes.blocks import Block
 from probes.calls import AttentionCall
-from probes.kernels import Block
 from probes.readouts.base import ByMask, Collector
 from probes.readouts.chosen_keys import ChosenKeysReadOut
 from probes.readouts.entries import ChosenPairs
@@ -54,9 +54,7 @@ class _KeyMassCollector(Collector):
 
     def take(self, block: Block) -> None:
         entries = self._entries(block)
-        n_heads, n_owners = block.pattern.shape[1], len(entries.is_owner)
-        sums = torch.zeros(n_heads, n_owners, dtype=torch.float64, device=block.device)
-        self._sums += sums.index_add_(1, entries.owner, entries.of_pattern(block.pattern).double())
+        self._sums = self._sums + entries.sums(block.pattern)
         self._is_seen = self._is_seen | entries.is_owner
 
     def finish(self) -> list[PerHead]:

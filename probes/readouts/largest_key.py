@@ -10,7 +10,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
-from probes.kernels import Block
+from probes.blocks import Block
 from probes.readouts.base import ByMask, Collector, MeanReadOut, mean_over
 from probes.readouts.chosen_keys import ChosenKeysReadOut
 from probes.shapes import KeyPositions, PerHead
@@ -22,7 +22,8 @@ LargestKeys = Int[Tensor, "batch head query_pos"]
 class _LargestKeyCollector(Collector):
     """Puts together what the blocks of a layer give; it is looked at once a layer."""
 
-    def __init__(self) -> None:
+    def __init__(self, read_outs: Sequence[Any]) -> None:
+        self._read_outs = read_outs
         self._parts: list[LargestKeys] = []
 
     def take(self, block: Block) -> None:
@@ -62,10 +63,6 @@ class LargestIsInSet(MeanReadOut):
 
 
 class _InSetCollector(_LargestKeyCollector):
-    def __init__(self, read_outs: Sequence[LargestIsInSet]) -> None:
-        super().__init__()
-        self._read_outs = read_outs
-
     def finish(self) -> list[PerHead]:
         largest = self.whole()
         return [read_out.of_largest(largest) for read_out in self._read_outs]
@@ -111,8 +108,7 @@ class LargestIsChosen(ChosenKeysReadOut):
 
 class _ChosenCollector(_LargestKeyCollector):
     def __init__(self, read_outs: Sequence[LargestIsChosen]) -> None:
-        super().__init__()
-        self._read_outs = read_outs
+        super().__init__(read_outs)
         self._see_any = ByMask(partial(_see_any, read_outs))
         self._is_seen: Any = False
 

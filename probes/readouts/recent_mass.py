@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from probes.kernels import Block
+from probes.blocks import Block
 from probes.readouts.base import RowReadOut
 from probes.shapes import PerHead
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from probes.blocks import Block
 from probes.calls import AttentionCall
-from probes.kernels import Block
 from probes.readouts.base import ColumnReadOut, ReadOut
 from probes.readouts.division import OfFewQueries
 from probes.shapes import AttendedColumns, KeySets, PerHead

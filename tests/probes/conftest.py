@@ -8,7 +8,7 @@ import torch
 import transformers
 from rich.progress import Progress, TaskID
 
-from probes import load_model
+from probes import cpu_kernels, load_model
 from probes.adapters.base import ProbedModel
 from probes.tiny.planted import planted_gpt2, planted_llama
 
@@ -113,3 +113,12 @@ def planted(request: pytest.FixtureRequest) -> ProbedModel:
     """Each planted model in turn."""
     model = planted_llama() if request.param == "llama" else planted_gpt2()
     return load_model(model, name=f"Planted {request.param}")
+
+
+@pytest.fixture(params=["compiled kernels", "torch"])
+def computed_by(request, monkeypatch):
+    """Both ways in which a processor makes rows of maps; without gradients, which the compiled one does not take."""
+    if request.param == "torch":
+        monkeypatch.setattr(cpu_kernels, "fits", lambda *tensors: False)
+    with torch.no_grad():
+        yield request.param

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from probes import attention, kernels
+from probes import attention, blocks
 from probes.attention import streaming_attention
 from probes.errors import UnsupportedModelError
 from probes.forward import PassReader
@@ -16,6 +16,8 @@ from probes.readouts.key_mass import KeyMass
 from probes.readouts.largest_key import LargestIsChosen
 from probes.readouts.recent_mass import RecentMass
 from probes.readouts.rows import Rows
+
+pytestmark = pytest.mark.usefixtures("computed_by")
 
 N = 20
 N_BEFORE = 7
@@ -108,7 +110,7 @@ LAYERS = {
 
 @pytest.fixture(params=LAYERS.values(), ids=LAYERS.keys())
 def layer(request, monkeypatch):
-    monkeypatch.setattr(kernels, "BLOCK", 8)
+    monkeypatch.setattr(blocks, "BLOCK", 8)
     return request.param
 
 

@@ -5,13 +5,13 @@ import torch
 import transformers
 from torch import nn
 
-from probes import attention, calls, kernels
+from probes import attention, blocks, cpu_kernels, kernels, pairs
 from probes.attention import IMPLEMENTATION, attention_implementation, reading, streaming_attention
 from probes.errors import UnsupportedModelError
 from probes.forward import PassReader
-from probes.kernels import Scoring
 from probes.masks import Mask, describe_mask
 from probes.readouts.key_mass import KeyMass
+from probes.scoring import Scoring
 
 from .conftest import make_tiny
 
@@ -102,13 +102,13 @@ def test_cached_prefix_with_left_padding_gives_the_same_rows(name):
         assert float((pattern - expected).abs().max()) < ROUNDING
 
 
-def test_rows_of_blocks_equal_the_fused_kernel(monkeypatch):
+def test_rows_of_blocks_equal_the_fused_kernel(computed_by, monkeypatch):
     torch.manual_seed(0)
     query, key, value = torch.randn(2, 6, 50, 16), torch.randn(2, 3, 50, 16), torch.randn(2, 3, 50, 16)
     fused = kernels.fused(query, key, value, Scoring(None, True, 0.25))
-    monkeypatch.setattr(kernels, "BLOCK", 7)
-    blocks = kernels.blockwise(query, key, value, Scoring(None, True, 0.25))
-    assert largest_difference(fused, blocks) < ROUNDING
+    monkeypatch.setattr(blocks, "BLOCK", 7)
+    of_blocks = kernels.blockwise(query, key, value, Scoring(None, True, 0.25))
+    assert largest_difference(fused, of_blocks) < ROUNDING
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -124,7 +124,8 @@ def test_low_precision_stays_close_to_eager(dtype):
 
 def test_many_keys_are_read_in_parts(tiny_llama, monkeypatch):
     _, whole = streamed(tiny_llama.module, input_ids=random_tokens())
-    monkeypatch.setattr(calls, "PAIRS_AT_ONCE", 7)
+    monkeypatch.setattr(cpu_kernels, "fits", lambda *tensors: False)
+    monkeypatch.setattr(pairs, "PAIRS_AT_ONCE", 7)
     _, parts = streamed(tiny_llama.module, input_ids=random_tokens())
     assert largest_difference(whole, parts) < ROUNDING
 

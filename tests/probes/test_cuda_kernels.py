@@ -11,7 +11,7 @@ import torch
 from torch._subclasses import FakeTensorMode
 
 from probes import cuda_kernels, kernels
-from probes.kernels import Scoring
+from probes.scoring import Scoring
 
 FLASH, EFFICIENT = "can_use_flash_attention", "can_use_efficient_attention"
 

@@ -9,11 +9,10 @@ from accelerate import dispatch_model
 from torch import nn
 
 import probes
-from probes import kernels, load_model, pieces
+from probes import blocks, kernels, load_model, pieces
 from probes.forward import read
 from probes.inputs import TokenBatch
 from probes.interventions import scaled_heads
-from probes.kernels import Scoring
 from probes.readouts.distance import Distance
 from probes.readouts.entropy import Entropy
 from probes.readouts.even_attention import EvenAttention
@@ -27,6 +26,7 @@ from probes.readouts.rows import Rows
 from probes.readouts.set_mass import SetMass, SetMassAt
 from probes.readouts.top_keys import TopKeys
 from probes.readouts.value import Value
+from probes.scoring import Scoring
 from probes.tiny.architectures import tiny_model
 from probes.tiny.transformer import TinyConfig, new_model
 
@@ -202,7 +202,7 @@ def test_attention_behind_a_prefix_equals_that_of_one_mask(n_queries, d_value, m
     grouped = (key.repeat_interleave(2, 1), value.repeat_interleave(2, 1))
     expected = nn.functional.scaled_dot_product_attention(query, *grouped, attn_mask=seen, scale=0.5)
     scoring = Scoring(None, is_causal=True, scale=0.5, first_query=first)
-    monkeypatch.setattr(kernels, "BLOCK", 3)
+    monkeypatch.setattr(blocks, "BLOCK", 3)
     joined, of_blocks = kernels.attend(query, key, value, scoring), kernels.blockwise(query, key, value, scoring)
     for output, log_sum_exp in (joined, of_blocks):
         assert float((output - expected).abs().max()) < ROUNDING

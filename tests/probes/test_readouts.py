@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from probes import kernels
+from probes import blocks, map_rows
 from probes.attention import attention_implementation, reading
 from probes.forward import PassReader
 from probes.readouts.distance import Distance
@@ -22,6 +22,9 @@ from .eager_maps import bounds
 LENGTH = 40
 N_SETS = 11  # more than tiny heads are wide, so that columns are split
 ROUNDING = 1e-5
+
+pytestmark = pytest.mark.usefixtures("computed_by")
+
 KINDS = ["gpt2", "llama", "gemma2_softcap", "gpt_oss_sinks", "mistral_window"]
 
 
@@ -96,8 +99,8 @@ def test_how_often_the_largest_key_is_chosen(world):
 
 
 def test_largest_keys_in_many_blocks_of_which_some_have_no_chosen_key(world, monkeypatch):
-    monkeypatch.setattr(kernels, "BLOCK", 8)
-    monkeypatch.setattr(kernels, "STRAND", 4)
+    monkeypatch.setattr(blocks, "BLOCK", 8)
+    monkeypatch.setattr(map_rows, "STRAND", 4)
     is_late = torch.arange(LENGTH) >= LENGTH // 2
     keys = torch.where((world.queries & is_late)[..., None], torch.arange(LENGTH)[None, :, None], -1)
     read_outs = LargestIsChosen(keys), LargestIsInSet(world.queries, world.sets[:, 0])
@@ -219,5 +222,5 @@ def largest_tensor(name, length):
 
 @pytest.mark.parametrize("name", ["llama", "gemma2_softcap", "gpt_oss_sinks"])
 def test_largest_tensor_grows_no_faster_than_the_length(name, monkeypatch):
-    monkeypatch.setattr(kernels, "BLOCK", 4)
+    monkeypatch.setattr(blocks, "BLOCK", 4)
     assert largest_tensor(name, 128) <= 2.1 * largest_tensor(name, 64)

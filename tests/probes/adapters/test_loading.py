@@ -232,10 +232,16 @@ def test_layers_that_cannot_be_hooked_are_named(tmp_path):
 
 
 def test_engine_that_reads_wrongly_is_caught(folder, monkeypatch):
-    from probes import kernels
+    from probes import cpu_kernels
 
-    right = kernels._softmax
-    monkeypatch.setattr(kernels, "_softmax", lambda *parts: right(*parts) * 1.01)
+    right = cpu_kernels.softmax_
+
+    def wrong(scores, *others, **options):
+        found = right(scores, *others, **options)
+        scores *= 1.01
+        return found
+
+    monkeypatch.setattr(cpu_kernels, "softmax_", wrong)
     with pytest.raises(SelfCheckError, match="layer 0: streamed attention differs"):
         load_model(folder)
 

@@ -59,8 +59,8 @@ def softmax_(
         which a sink adds nothing.
     """
     n_rows, n_keys = scores.shape[2:]
-    place = torch.empty(scores.shape[:3], dtype=torch.int64)
-    log_sum, entropy = torch.empty(scores.shape[:3]), torch.empty(scores.shape[:3])
+    place = scores.new_empty(scores.shape[:3], dtype=torch.int64)
+    log_sum, entropy = scores.new_empty(scores.shape[:3]), scores.new_empty(scores.shape[:3])
     n_seen = n_keys - (np.arange(n_rows)[::-1] if ends_in_triangle else np.zeros(n_rows, np.int64))
     logits = np.empty(0, np.float32) if sink is None else sink.float().expand(scores.shape[:3]).numpy().ravel()
     flat = (scores.view(-1, n_keys), place.view(-1), log_sum.view(-1), entropy.view(-1))
@@ -73,7 +73,7 @@ def pair_products(
 ) -> Float[Tensor, "batch head query_pos n_keys"]:
     """Dot products of every query with the keys chosen for it; see pairs.pair_products."""
     n_keys = key_positions.shape[2]
-    products = torch.empty(*query.shape[:3], n_keys)
+    products = query.new_empty(*query.shape[:3], n_keys, dtype=torch.float32)
     parts = (query.float().contiguous(), key.float().contiguous(), key_positions.contiguous(), products)
     n_products = query.shape[:2].numel() * n_keys
     _over_rows(_products_of_rows, query.shape[2], n_products, *(part.numpy() for part in parts))
@@ -117,6 +117,18 @@ def _threads(n_threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(n_threads, thread_name_prefix="headatlas")
 
 
+def _compiled(**options: Any) -> Callable[[Any], Any]:
+    """Compile a function at its first call, and keep it on disk where there is a place for it."""
+
+    def compile_later(function: Any) -> Any:
+        try:
+            return njit(nogil=True, cache=True, **options)(function)
+        except RuntimeError:  # no folder can be written: every process compiles anew
+            return njit(nogil=True, **options)(function)
+
+    return compile_later
+
+
 @intrinsic
 @no_type_check
 def _with_bits(_: Any, __: Any) -> Any:
@@ -137,7 +149,7 @@ def _larger(_: Any, __: Any, ___: Any) -> Any:
     return float32(float32, float32), build
 
 
-@njit(nogil=True, cache=True)
+@_compiled()
 @no_type_check
 def _highest(row: Any, n_keys: int) -> Any:
     """Largest of the first scores of a row; which one it is if some are not numbers does not matter."""
@@ -147,7 +159,7 @@ def _highest(row: Any, n_keys: int) -> Any:
     return highest
 
 
-@njit(nogil=True, cache=True)
+@_compiled()
 @no_type_check
 def _first_place(row: Any, n_keys: int, wanted: Any) -> Any:
     """First place of a score in a row."""
@@ -157,7 +169,7 @@ def _first_place(row: Any, n_keys: int, wanted: Any) -> Any:
     return place
 
 
-@njit(nogil=True, cache=True, fastmath=ORDER_IS_FREE)
+@_compiled(fastmath=ORDER_IS_FREE)
 @no_type_check
 def _exponentials_(row: Any, n_keys: int, highest: Any) -> Any:
     """Turn scores into e^(score - highest); their sum, and the sum of each times its exponent."""
@@ -183,7 +195,7 @@ def _exponentials_(row: Any, n_keys: int, highest: Any) -> Any:
     return total, moment
 
 
-@njit(nogil=True, cache=True)
+@_compiled()
 @no_type_check
 def _scale_(row: Any, n_keys: int, factor: Any) -> None:
     """Multiply the first numbers of a row, and set the others to 0."""
@@ -193,7 +205,7 @@ def _scale_(row: Any, n_keys: int, factor: Any) -> None:
         row[key] = 0
 
 
-@njit(nogil=True, cache=True, fastmath=ORDER_IS_FREE)
+@_compiled(fastmath=ORDER_IS_FREE)
 @no_type_check
 def _softmax_rows(
     rows: Any, place: Any, log_sum: Any, entropy: Any, n_seen: Any, sink: Any, start: int, stop: int
@@ -213,7 +225,7 @@ def _softmax_rows(
             place[number], log_sum[number], entropy[number] = -1, -np.inf, 0
 
 
-@njit(nogil=True, cache=True, fastmath=ORDER_IS_FREE)
+@_compiled(fastmath=ORDER_IS_FREE)
 @no_type_check
 def _products_of_rows(query: Any, key: Any, key_positions: Any, products: Any, start: int, stop: int) -> None:
     n_samples, n_heads, _, width = query.shape
@@ -231,7 +243,7 @@ def _products_of_rows(query: Any, key: Any, key_positions: Any, products: Any, s
                     products[sample, head, row, slot] = product
 
 
-@njit(nogil=True, cache=True)
+@_compiled()
 @no_type_check
 def _add_entries(sums: Any, pattern: Any, owner: Any, sample: Any, row: Any, key: Any) -> None:
     for head in range(pattern.shape[1]):

@@ -17,9 +17,6 @@ from probes.masks import UNSEEN
 from probes.scoring import Scoring
 from probes.shapes import AttentionPattern
 
-STRAND = 64
-"""Neighbouring keys of a strand, in steps of which the largest entry of a row is looked for."""
-
 
 @dataclass(frozen=True)
 class CompiledRows:
@@ -51,24 +48,20 @@ class TorchRows:
 
     @cached_property
     def largest_place(self) -> Int[Tensor, "batch head rows"]:
-        """Found in two steps, the strand and the place in it, which takes a quarter of the time."""
-        n_keys = self.pattern.shape[-1]
-        strands = self.pattern.view(-1, STRAND if n_keys % STRAND == 0 else n_keys)
-        best = strands.amax(-1).view(self.pattern.shape[:3].numel(), -1).argmax(-1)
-        first = torch.arange(0, len(strands), len(strands) // len(best), device=self.pattern.device)
-        largest, place = strands.index_select(0, first + best).max(-1)
-        return torch.where(largest > 0, best * strands.shape[1] + place, -1).view(self.pattern.shape[:3])
+        """See CompiledRows."""
+        largest, place = self.pattern.max(-1)
+        return torch.where(largest > 0, place, -1)
 
     @cached_property
     def log_sum_exp(self) -> Float[Tensor, "batch head rows"]:
-        """What the largest score and the largest entry differ by."""
+        """See CompiledRows; by it the largest score differs from the logarithm of the largest entry."""
         place = self.largest_place.clamp(min=0)[..., None]
         highest, largest = (rows.gather(-1, place)[..., 0] for rows in (self.scores, self.pattern))
         return torch.where(self.largest_place >= 0, highest - largest.log(), -torch.inf)
 
     @cached_property
     def entropies(self) -> Float[Tensor, "batch head rows"]:
-        """Out of the scores and their log-sum-exp."""
+        """See CompiledRows; out of the scores and their log-sum-exp."""
         mass = self.pattern.sum(-1) if self.has_sink else 1.0
         entropies = self.log_sum_exp * mass - torch.einsum("bhqk,bhqk->bhq", self.pattern, self.scores)
         return torch.where(self.largest_place >= 0, entropies.clamp(min=0), 0.0)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-HEAVY = {"torch", "numpy", "scipy", "pandas", "transformers", "jaxtyping", "beartype", "mkdocs", "jinja2"}
+HEAVY = {"torch", "numpy", "numba", "scipy", "pandas", "transformers", "jaxtyping", "beartype", "mkdocs", "jinja2"}
 WITHOUT_TORCH = "import sys; sys.modules['torch'] = None; from catalog.cli import main; main()"
 """The command where torch cannot be imported, as if it were not installed."""
 
@@ -35,17 +35,20 @@ def imported_by(statement):
 
 
 ORDER = [
-    {"shapes", "errors", "standard", "options"},
+    {"shapes", "errors", "standard", "options", "peak_memory"},
     {"devices"},
-    {"masks", "inputs", "statistics", "weights", "cuda_kernels"},
+    {"masks", "inputs", "spans", "statistics", "weights", "cuda_kernels"},
+    {"scoring", "cpu_kernels"},
+    {"map_rows", "pairs"},
+    {"blocks"},
     {"kernels"},
     {"calls"},
     {"attention", "mapped_calls", "readouts"},
     {"module_hooks"},
     {"adapters"},
-    {"pieces"},
-    {"recipes", "forward", "circuits", "interventions", "choices"},
-    {"detectors"},
+    {"pieces", "single_tokens", "teacher_forcing"},
+    {"recipes", "forward", "circuits", "interventions", "choices", "needle_hits"},
+    {"detectors", "indirect_object"},
     {"measure", "provenance"},
     {"effects", "relations"},
     {"ablation"},
@@ -56,7 +59,8 @@ ORDER = [
     {"claimed_effects", "workers"},
     {"sweep"},
     {"experiments"},
-    {"cli", "pages"},
+    {"experiment_sweep"},
+    {"cli", "experiment_cli", "pages"},
 ]
 """Parts of the probes; none imports a part of a later line while it is itself imported."""
 
@@ -135,6 +139,11 @@ def test_package_and_command_files_import_torch_only_inside_functions(path):
 
 def part_of_the_probes(path):
     return path.relative_to(ROOT / "probes").with_suffix("").parts[0]
+
+
+def test_every_part_of_the_probes_has_its_place():
+    parts = {part_of_the_probes(path) for path in sources("probes")}
+    assert parts - {"__init__", "tiny"} == set().union(*ORDER)  # tiny: its models are loaded, its tasks use recipes
 
 
 @pytest.mark.parametrize("number", range(len(ORDER)))

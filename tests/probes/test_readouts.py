@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from probes import blocks, map_rows
+from probes import blocks
 from probes.attention import attention_implementation, reading
 from probes.forward import PassReader
 from probes.readouts.distance import Distance
@@ -100,7 +100,6 @@ def test_how_often_the_largest_key_is_chosen(world):
 
 def test_largest_keys_in_many_blocks_of_which_some_have_no_chosen_key(world, monkeypatch):
     monkeypatch.setattr(blocks, "BLOCK", 8)
-    monkeypatch.setattr(map_rows, "STRAND", 4)
     is_late = torch.arange(LENGTH) >= LENGTH // 2
     keys = torch.where((world.queries & is_late)[..., None], torch.arange(LENGTH)[None, :, None], -1)
     read_outs = LargestIsChosen(keys), LargestIsInSet(world.queries, world.sets[:, 0])

@@ -4,7 +4,7 @@ transformers lets a model run on an attention function of our own. Ours computes
 kernel that also returns the logarithm of every softmax denominator, and shows the call to whoever reads. The attention
 that a query gives to one key is then exp(scaled score - that logarithm): one dot product, so a detector that asks for a
 few keys per query costs O(length). Where whole rows are wanted, the output is made from blocks of rows, which readers
-look at while they exist; no (length × length) map ever does. What can be read is in calls.py and kernels.Block. The
+look at while they exist; no (length × length) map ever does. What can be read is in calls.py and blocks.Block. The
 function's own return value is z, the output of every head before W_O: an editor may change it.
 """
 

@@ -1,7 +1,6 @@
 """The map of a layer, a few rows at a time."""
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,42 +11,11 @@ from torch import Tensor
 from probes.map_rows import MapRows, softmax_rows
 from probes.masks import Mask
 from probes.scoring import Scoring
+from probes.scratch import Scratch
 from probes.shapes import AttendedColumns, AttentionPattern, Keys, Queries
 
 BLOCK = 64
 """Query rows that are held at a time; few enough for the caches of a processor."""
-
-
-class Scratch:
-    """Memory that the blocks of a layer use one after the other.
-
-    To ask the system for it each time costs more than attention itself.
-    """
-
-    def __init__(self, largest: int) -> None:
-        """No room is taken yet.
-
-        Args:
-            largest: Numbers of the largest tensor to come; room that grew from block to block would leave holes.
-        """
-        self._largest = largest
-        self._room: Tensor | None = None
-
-    def __call__(self, shape: Sequence[int], like: Tensor) -> Tensor | None:
-        """Room for a tensor in float32; what was there is overwritten.
-
-        Args:
-            shape: Its shape.
-            like: A tensor on the same device.
-
-        Returns:
-            The room; None where gradients are kept, for which every tensor must last.
-        """
-        if torch.is_grad_enabled():
-            return None
-        if self._room is None:
-            self._room = torch.empty(self._largest, dtype=torch.float32, device=like.device)
-        return self._room[: math.prod(shape)].view(*shape)
 
 
 @dataclass(frozen=True)
@@ -130,7 +98,7 @@ def blocks(query: Queries, key: Keys, scoring: Scoring) -> Iterator[Block]:
         columns, seen = _seen_by(query, rows, n_keys, scoring)
         part = scoring.part(rows, columns)
         scores = block_scores(query[:, :, rows], key[:, :, columns], part, scratch)
-        yield Block(start, columns.start, n_keys - n_queries, scoring, softmax_rows(scores, seen, part))
+        yield Block(start, columns.start, n_keys - n_queries, scoring, softmax_rows(scores, seen, part, scratch))
 
 
 def _seen_by(
@@ -165,6 +133,6 @@ def block_scores(
     """
     batch, n_kv_heads, n_keys, _ = key.shape
     scaled = (query.float() * scoring.scale).unflatten(1, (n_kv_heads, -1)).flatten(2, 3).flatten(0, 1)
-    room = None if scratch is None else scratch((len(scaled), scaled.shape[1], n_keys), scaled)
+    room = None if scratch is None else scratch("scores", (len(scaled), scaled.shape[1], n_keys), scaled)
     products = torch.bmm(scaled, key.float().flatten(0, 1).transpose(1, 2), out=room)
     return scoring.finish(products.view(batch, query.shape[1], query.shape[2], n_keys), scoring.bias)

@@ -1,23 +1,26 @@
 """What torch has no fused kernel for on a processor, compiled by numba: softmax with all that is read off its rows.
 
 A row of a map fits into the first-level cache. Here its softmax, its largest entry and its entropy are made in one go
-while it lies there; as operations of torch each of them takes all rows through memory anew. The logarithm of the
-denominator, and with it every number, agrees with torch's to the rounding of float32.
+while it lies there; as operations of torch each of them takes all rows through memory anew. The numbers are those of
+torch up to the rounding of float32.
 
-The compiled code is kept beside this file, or in the user's cache folder where that cannot be written.
+Functions are compiled when they are first called, and kept beside this file, or in the user's cache folder where that
+cannot be written. numba does not notice when another file changes, so nothing of ours is a constant here.
 """
 
 import math
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import cache
+from itertools import pairwise
 from typing import Any, no_type_check
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from llvmlite import ir
-from numba import float32, int32, njit
+from numba import config, float32, int32, njit
 from numba.extending import intrinsic
 from torch import Tensor
 
@@ -27,9 +30,14 @@ from probes.shapes import AttentionPattern, KeyPositions, Keys, Queries
 NUMBERS_OF_A_THREAD = 1 << 17
 """Numbers that are worth a thread of their own."""
 
+KEYS_OF_A_SUM = 4096
+"""Exponentials that are added up in float32 before their sum goes on in float64."""
+
+DTYPES = (torch.float32, torch.int64)
+
 LOG2_E = np.float32(math.log2(math.e))
 LOWEST_EXPONENT = np.float32(-127 * math.log(2))
-"""Exponent from which on down an exponential is taken to be 0; float32 holds no such number in full precision."""
+"""Lower exponents are raised to this one, whose exponential is 0 here: float32 hardly holds any smaller number."""
 
 TAYLOR = tuple(np.float32(math.log(2) ** n / math.factorial(n)) for n in range(8))
 """Coefficients of 2^x; from -1/2 to 1/2 the next term is less than the rounding of float32."""
@@ -39,8 +47,10 @@ ORDER_IS_FREE = {"contract", "reassoc", "arcp", "nsz"}
 
 
 def fits(*tensors: Tensor) -> bool:
-    """Whether the kernels here take these tensors: on a processor, and no gradient is wanted."""
-    return not torch.is_grad_enabled() and all(tensor.device.type == "cpu" for tensor in tensors)
+    """Whether the kernels here take these tensors: on a processor, in float32, and no gradient is wanted."""
+    if torch.is_grad_enabled() or config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return False
+    return all(tensor.device.type == "cpu" and tensor.dtype in DTYPES for tensor in tensors)
 
 
 def softmax_(
@@ -54,9 +64,9 @@ def softmax_(
         ends_in_triangle: Whether the last key belongs to the last query, and no query sees a later key than its own.
 
     Returns:
-        Shape (batch, head, rows) each: place in its row of the largest entry, the first of several, -1 where all are 0;
-        logarithm of the softmax denominator in nats, minus infinity where all are 0; entropy over the keys in nats, to
-        which a sink adds nothing.
+        Shape (batch, head, rows) each: place in its row of the largest score, the first of several, -1 where all
+        entries are 0; logarithm of the softmax denominator in nats, minus infinity where all are 0; entropy over the
+        keys in nats, to which a sink adds nothing. Not a number where a score is none, in the row as well.
     """
     n_rows, n_keys = scores.shape[2:]
     place = scores.new_empty(scores.shape[:3], dtype=torch.int64)
@@ -64,17 +74,33 @@ def softmax_(
     n_seen = n_keys - (np.arange(n_rows)[::-1] if ends_in_triangle else np.zeros(n_rows, np.int64))
     logits = np.empty(0, np.float32) if sink is None else sink.float().expand(scores.shape[:3]).numpy().ravel()
     flat = (scores.view(-1, n_keys), place.view(-1), log_sum.view(-1), entropy.view(-1))
-    _over_rows(_softmax_rows, place.numel(), n_keys, *(part.numpy() for part in flat), n_seen, logits)
+    arrays = (*(part.numpy() for part in flat), n_seen, logits, np.float32(UNSEEN / 2))
+    _over_rows(_softmax_rows, place.numel(), n_keys, *arrays)
     return place, log_sum, entropy
 
 
 def pair_products(
     query: Queries, key: Keys, key_positions: KeyPositions
 ) -> Float[Tensor, "batch head query_pos n_keys"]:
-    """Dot products of every query with the keys chosen for it; see pairs.pair_products."""
+    """Dot products of every query with the keys chosen for it; see pairs.pair_products.
+
+    Args:
+        query: In float32.
+        key: In float32.
+        key_positions: -1 where there is none; one table may serve all samples.
+
+    Returns:
+        The products; any number for missing keys.
+
+    Raises:
+        IndexError: a key was chosen that is not there.
+    """
     n_keys = key_positions.shape[2]
+    chosen = key_positions.expand(len(query), query.shape[2], -1)
+    if chosen.numel() and int(chosen.max()) >= key.shape[2]:
+        raise IndexError(f"key {int(chosen.max())} was chosen, and the layer has keys 0 to {key.shape[2] - 1}")
     products = query.new_empty(*query.shape[:3], n_keys, dtype=torch.float32)
-    parts = (query.float().contiguous(), key.float().contiguous(), key_positions.contiguous(), products)
+    parts = (query.contiguous(), key.contiguous(), chosen.contiguous(), products)
     n_products = query.shape[:2].numel() * n_keys
     _over_rows(_products_of_rows, query.shape[2], n_products, *(part.numpy() for part in parts))
     return products
@@ -88,7 +114,7 @@ def add_entries(
     row: Int[Tensor, " entry"],
     key: Int[Tensor, " entry"],
 ) -> None:
-    """Add entries of a map to the sums of their owners; see entries.Entries.
+    """Add entries of a map to the sums of their owners; see entries.Entries, which keeps them inside the block.
 
     Args:
         sums: One for every head and owner, in float64; they are changed.
@@ -103,13 +129,15 @@ def add_entries(
 
 
 def _over_rows(kernel: Callable[..., None], n_rows: int, n_numbers: int, *arguments: Any) -> None:
-    """Run a kernel on all rows, shared out among as many threads as torch uses."""
+    """Run a kernel on all rows, shared out among as many threads as torch uses; none can be started at Python's end."""
     n_threads = min(torch.get_num_threads(), 1 + n_rows * n_numbers // NUMBERS_OF_A_THREAD, n_rows)
-    if n_threads <= 1:
+    if n_threads <= 1 or not threading.main_thread().is_alive():
         kernel(*arguments, 0, n_rows)
         return
     edges = [n_rows * thread // n_threads for thread in range(n_threads + 1)]
-    list(_threads(n_threads).map(partial(kernel, *arguments), edges[:-1], edges[1:]))
+    parts = [_threads(n_threads).submit(kernel, *arguments, *part) for part in pairwise(edges)]
+    for part in parts:
+        part.result()
 
 
 @cache
@@ -122,9 +150,9 @@ def _compiled(**options: Any) -> Callable[[Any], Any]:
 
     def compile_later(function: Any) -> Any:
         try:
-            return njit(nogil=True, cache=True, **options)(function)
+            return njit(nogil=True, error_model="numpy", cache=True, **options)(function)
         except RuntimeError:  # no folder can be written: every process compiles anew
-            return njit(nogil=True, **options)(function)
+            return njit(nogil=True, error_model="numpy", **options)(function)
 
     return compile_later
 
@@ -153,7 +181,7 @@ def _larger(_: Any, __: Any, ___: Any) -> Any:
 @no_type_check
 def _highest(row: Any, n_keys: int) -> Any:
     """Largest of the first scores of a row; which one it is if some are not numbers does not matter."""
-    highest = np.float32(UNSEEN)
+    highest = np.float32(-np.inf)
     for key in range(n_keys):
         highest = _larger(highest, row[key])
     return highest
@@ -171,10 +199,10 @@ def _first_place(row: Any, n_keys: int, wanted: Any) -> Any:
 
 @_compiled(fastmath=ORDER_IS_FREE)
 @no_type_check
-def _exponentials_(row: Any, n_keys: int, highest: Any) -> Any:
+def _exponentials_(row: Any, highest: Any) -> Any:
     """Turn scores into e^(score - highest); their sum, and the sum of each times its exponent."""
     total = moment = np.float32(0)
-    for key in range(n_keys):
+    for key in range(len(row)):
         exponent = row[key] - highest
         exponent = LOWEST_EXPONENT if exponent < LOWEST_EXPONENT else exponent
         whole = np.floor(exponent * LOG2_E + np.float32(0.5))
@@ -208,19 +236,23 @@ def _scale_(row: Any, n_keys: int, factor: Any) -> None:
 @_compiled(fastmath=ORDER_IS_FREE)
 @no_type_check
 def _softmax_rows(
-    rows: Any, place: Any, log_sum: Any, entropy: Any, n_seen: Any, sink: Any, start: int, stop: int
+    rows: Any, place: Any, log_sum: Any, entropy: Any, n_seen: Any, sink: Any, unseen: Any, start: int, stop: int
 ) -> None:
     for number in range(start, stop):
         row, n_keys = rows[number], n_seen[number % len(n_seen)]
         score = _highest(row, n_keys)
         own_place = _first_place(row, n_keys, score)
         highest = max(score, sink[number]) if len(sink) else score
-        total, moment = _exponentials_(row, n_keys, highest)
-        all_in_all = total + (np.exp(sink[number] - highest) if len(sink) else np.float32(0))
-        _scale_(row, n_keys, np.float32(1) / all_in_all)
-        place[number], log_sum[number] = own_place, highest + np.log(all_in_all)
-        entropy[number] = max(np.float32(0), (total * np.log(all_in_all) - moment) / all_in_all)
-        if score <= np.float32(UNSEEN / 2) or row[own_place] == 0:
+        total = moment = 0.0
+        for first in range(0, n_keys, KEYS_OF_A_SUM):
+            part = _exponentials_(row[first : min(first + KEYS_OF_A_SUM, n_keys)], highest)
+            total, moment = total + part[0], moment + part[1]
+        all_in_all = total + (math.exp(sink[number] - highest) if len(sink) else 0.0)
+        _scale_(row, n_keys, np.float32(1 / all_in_all))
+        nats = (total * math.log(all_in_all) - moment) / all_in_all
+        place[number], log_sum[number] = own_place, highest + math.log(all_in_all)
+        entropy[number] = 0.0 if nats < 0 else nats
+        if not math.isnan(total) and (score <= unseen or row[own_place] == 0):
             row[:] = 0
             place[number], log_sum[number], entropy[number] = -1, -np.inf, 0
 

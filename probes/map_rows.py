@@ -15,6 +15,7 @@ from torch import Tensor
 from probes import cpu_kernels
 from probes.masks import UNSEEN
 from probes.scoring import Scoring
+from probes.scratch import Scratch
 from probes.shapes import AttentionPattern
 
 
@@ -72,7 +73,10 @@ MapRows: TypeAlias = CompiledRows | TorchRows
 
 
 def softmax_rows(
-    scores: AttentionPattern, seen: Bool[Tensor, "_batch 1 rows keys"] | None, scoring: Scoring
+    scores: AttentionPattern,
+    seen: Bool[Tensor, "_batch 1 rows keys"] | None,
+    scoring: Scoring,
+    scratch: Scratch | None = None,
 ) -> MapRows:
     """Rows of a map out of their scores.
 
@@ -81,6 +85,7 @@ def softmax_rows(
         seen: Whether a query sees a key; None if the layer has no mask. Where it is causal then, the last key is that
             of the last query.
         scoring: How the layer scores; its sink and its bias are those of these queries.
+        scratch: Memory for what torch makes; left out, it gets its own.
 
     Returns:
         The rows; they sum to one, or to less where a sink takes part.
@@ -93,33 +98,41 @@ def softmax_rows(
     if ends_in_triangle:
         n_rows = scores.shape[2]
         scores[..., -n_rows:].add_(_later_keys(n_rows, scores.device))
+    room = None if scratch is None else scratch("pattern", scores.shape, scores)
     has_blanks = seen is not None or scoring.bias is not None
-    return TorchRows(softmax(scores, scoring.sink, has_blanks=has_blanks), scores, scoring.sink is not None)
+    pattern = softmax(scores, scoring.sink, room, has_blanks=has_blanks)
+    return TorchRows(pattern, scores, scoring.sink is not None)
 
 
 def softmax(
-    scores: AttentionPattern, sink: Float[Tensor, "_batch head rows"] | None, *, has_blanks: bool = True
+    scores: AttentionPattern,
+    sink: Float[Tensor, "_batch head rows"] | None,
+    room: Tensor | None = None,
+    *,
+    has_blanks: bool = True,
 ) -> AttentionPattern:
     """Softmax by torch.
 
     Args:
         scores: UNSEEN where a query may not see a key.
         sink: Learned logits that take part and have no value.
+        room: Memory for the rows; left out, or where a sink takes part, they get their own.
         has_blanks: Whether there may be queries that see no key.
 
     Returns:
         Rows that sum to one, or to less where a sink takes part; 0 where a query sees no key.
     """
-    pattern = _softmax(scores, sink)
+    pattern = _softmax(scores, sink, room)
     if not has_blanks:
         return pattern
-    is_blank = scores.amax(-1) <= UNSEEN / 2
+    highest = scores.amax(-1)
+    is_blank = (highest <= UNSEEN / 2) & (highest > -torch.inf)
     return pattern.masked_fill(is_blank[..., None], 0.0) if bool(is_blank.any()) else pattern
 
 
-def _softmax(scores: AttentionPattern, sink: Tensor | None) -> AttentionPattern:
+def _softmax(scores: AttentionPattern, sink: Tensor | None, room: Tensor | None) -> AttentionPattern:
     if sink is None:
-        return torch.softmax(scores, dim=-1)
+        return torch.softmax(scores, dim=-1) if room is None else torch.softmax(scores, dim=-1, out=room)
     log_sum = torch.logaddexp(torch.logsumexp(scores, dim=-1), sink.float())
     return torch.exp(scores - log_sum[..., None])
 

@@ -38,7 +38,7 @@ ORDER = [
     {"shapes", "errors", "standard", "options", "peak_memory"},
     {"devices"},
     {"masks", "inputs", "spans", "statistics", "weights", "cuda_kernels"},
-    {"scoring", "cpu_kernels"},
+    {"scoring", "scratch", "cpu_kernels"},
     {"map_rows", "pairs"},
     {"blocks"},
     {"kernels"},

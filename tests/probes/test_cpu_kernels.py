@@ -1,6 +1,8 @@
 """The compiled kernels against torch in double precision, on shapes and numbers that hypothesis chooses."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -100,6 +102,27 @@ def test_what_is_not_a_number_is_not_lost(number, key):
     assert scores[0, 0, 1].isfinite().all()
 
 
+@pytest.mark.parametrize("bad", [math.nan, -math.inf])
+@pytest.mark.parametrize("others", ["the same", UNSEEN])
+def test_row_without_any_number_is_not_taken_for_one_that_sees_nothing(bad, others):
+    scores = torch.full((1, 1, 1, 70), bad)
+    if others == UNSEEN and math.isnan(bad):
+        scores[..., 1:] = UNSEEN
+    place, log_sum, entropy = cpu_kernels.softmax_(scores.clone(), None, ends_in_triangle=False)
+    assert (int(place) >= 0, bool(log_sum.isnan()), bool(entropy.isnan())) == (True, True, True)
+    for grad in (False, True):
+        with torch.set_grad_enabled(grad):
+            rows = softmax_rows(scores.clone(), torch.ones(1, 1, 1, 70).bool(), Scoring(None, False, 1.0))
+        assert rows.pattern.isnan().any()
+
+
+def test_sums_of_long_rows_do_not_drift():
+    scores = some_scores((1, 1, 1, 1 << 20), 0, 1.0)
+    expected = scores.double().logsumexp(-1)
+    _, log_sum, _ = cpu_kernels.softmax_(scores, None, ends_in_triangle=False)
+    close(log_sum, expected)
+
+
 def test_first_of_equal_scores_is_the_largest():
     scores = torch.zeros(1, 1, 3, 70)
     place, log_sum, entropy = cpu_kernels.softmax_(scores, None, ends_in_triangle=True)
@@ -133,6 +156,13 @@ def test_products_of_chosen_pairs(sizes, n_chosen, dtype, seed):
         close(found.where(chosen[:, None] >= 0, 0.0), wanted, scale=20.0)
 
 
+@pytest.mark.parametrize("far", [6, 1000, 3_000_000_000])
+def test_key_that_is_not_there_is_refused(far):
+    query, key = some_scores((1, 4, 6, 8), 0, 1.0), some_scores((1, 2, 6, 8), 1, 1.0)
+    with pytest.raises(IndexError, match=f"key {far} was chosen, and the layer has keys 0 to 5"):
+        pairs.pair_products(query, key, torch.full((1, 6, 1), far))
+
+
 def test_entries_are_added_to_their_owners():
     pattern = torch.rand(2, 3, 4, 5)
     owner, sample = torch.tensor([0, 2, 2, 0]), torch.tensor([0, 1, 1, 0])
@@ -161,6 +191,31 @@ def test_gradients_are_left_to_torch():
     with torch.enable_grad():
         assert not cpu_kernels.fits(torch.ones(1))
     assert not cpu_kernels.fits(torch.ones(1, device="meta"))
+    assert not cpu_kernels.fits(torch.ones(1, dtype=torch.bfloat16))
+
+
+AFTER_THE_END = """
+import threading, time, torch
+from probes import cpu_kernels
+torch.set_num_threads(2)
+cpu_kernels.NUMBERS_OF_A_THREAD = 16
+
+def late():
+    threading.main_thread().join()
+    with torch.no_grad():
+        scores = torch.zeros(1, 1, 8, 64)
+        cpu_kernels.softmax_(scores, None, ends_in_triangle=False)
+    print(float(scores.sum()))
+
+threading.Thread(target=late).start()
+"""
+
+
+def test_thread_that_outlives_the_main_one_can_probe():
+    done = subprocess.run(
+        [sys.executable, "-c", AFTER_THE_END], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.returncode) == ("8.0\n", 0), done.stderr
 
 
 def test_kernels_are_compiled_where_nothing_can_be_kept(monkeypatch):

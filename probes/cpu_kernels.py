@@ -5,7 +5,7 @@ while it lies there; as operations of torch each of them takes all rows through 
 torch up to the rounding of float32.
 
 Functions are compiled when they are first called, and kept beside this file, or in the user's cache folder where that
-cannot be written. numba does not notice when another file changes, so nothing of ours is a constant here.
+cannot be written. numba does not notice when another file changes, so no constant of another file of ours is compiled.
 """
 
 import math

@@ -33,21 +33,27 @@ OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")
 
 
 class PassReader:
-    """What several read-outs take from the layers of one forward pass, or of one piece of a long input."""
+    """What several read-outs take from the layers of one forward pass, or of one piece of a long input.
 
-    def __init__(self, read_outs: Sequence[LayerReadOut]) -> None:
+    From the first layer on there is room for all: small tensors that each layer left behind would come to lie among the
+    large ones of the pass, and what is freed between them is too small for the next layer.
+    """
+
+    def __init__(self, read_outs: Sequence[LayerReadOut], n_layers: int) -> None:
         """Prepare for one forward pass.
 
         Args:
             read_outs: What to read.
+            n_layers: Layers of the model.
         """
         numbered = dict(enumerate(read_outs))
         self._of_calls = {number: one for number, one in numbered.items() if isinstance(one, ReadOut)}
         of_maps = {number: one for number, one in numbered.items() if isinstance(one, BlockReadOut)}
         self._of_keys = _single_keys(of_maps)
         self._of_blocks = [] if self._of_keys else _collectors(of_maps)
-        self.by_layer: dict[int, dict[int, Tensor]] = {}
-        """By layer, then by number of the read-out: shape (batch, head, ...)."""
+        self._n_layers = n_layers
+        self._seen: set[int] = set()
+        self._readings: dict[int, Reading] = {}
 
     @property
     def visit(self) -> Visit | None:
@@ -67,7 +73,7 @@ class PassReader:
         Raises:
             UnsupportedModelError: the layer has no number, calls attention twice, or its attention is not a number.
         """
-        check_layer(call, seen=self.by_layer)
+        check_layer(call, seen=self._seen)
         if not call.is_finite:
             raise UnsupportedModelError(f"layer {call.layer}: attention is not a number; try a wider number format")
         taken = {number: read_out.read(call).cpu() for number, read_out in self._of_calls.items()}
@@ -76,14 +82,25 @@ class PassReader:
             taken |= {number: mass.cpu() for number, mass in zip(self._of_keys, masses, strict=True)}
         for numbers, collector in self._of_blocks:
             taken |= {number: value.cpu() for number, value in zip(numbers, collector.finish(), strict=True)}
-        self.by_layer[call.layer] = taken
+        self._readings = self._readings or {number: self._room(value) for number, value in taken.items()}
+        for number, value in taken.items():
+            place = self._readings[number][:, call.layer]
+            if value.shape != place.shape:
+                heads = f"layer {call.layer} has {value.shape[1]} heads, others have {place.shape[1]}"
+                raise UnsupportedModelError(f"{heads}; models whose layers differ in that cannot be read")
+            place.copy_(value)
+        self._seen.add(call.layer)
 
-    def all_layers(self, number: int, n_layers: int) -> Reading:
+    def _room(self, value: Tensor) -> Reading:
+        """Room for what one read-out takes of all layers, filled with what stands for a layer that never calls."""
+        missing = torch.nan if value.is_floating_point() else -1
+        return value.new_full((len(value), self._n_layers, *value.shape[1:]), missing)
+
+    def all_layers(self, number: int) -> Reading:
         """What one read-out took.
 
         Args:
             number: Number of the read-out.
-            n_layers: Layers of the model.
 
         Returns:
             Shape (batch, layer, head, ...); layers that never called hold nan, or -1 where integers are read.
@@ -91,31 +108,33 @@ class PassReader:
         Raises:
             UnsupportedModelError: no layer called at all.
         """
-        if not self.by_layer:
+        if not self._seen:
             raise UnsupportedModelError("no layer called our attention function, so nothing was read")
-        some = next(iter(self.by_layer.values()))[number]
-        missing = torch.full_like(some, torch.nan if some.is_floating_point() else -1)
-        layers = [self.by_layer[layer][number] if layer in self.by_layer else missing for layer in range(n_layers)]
-        return torch.stack(layers, dim=1)
+        return self._readings[number]
 
 
 class PieceReader:
     """What several read-outs take from an input that every layer takes piece by piece; one piece is the usual case."""
 
     def __init__(
-        self, read_outs: Sequence[LayerReadOut], pieces: Sequence[slice], tell: Callable[[], None] = lambda: None
+        self,
+        read_outs: Sequence[LayerReadOut],
+        pieces: Sequence[slice],
+        n_layers: int,
+        tell: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare for one forward pass.
 
         Args:
             read_outs: What to read.
             pieces: Positions of each piece.
+            n_layers: Layers of the model.
             tell: Is called whenever a layer has shown a piece.
         """
         self._tell = tell
         self._read_outs = read_outs
         self._pieces = pieces
-        self._of_pieces = [PassReader([one.within(piece) for one in read_outs]) for piece in pieces]
+        self._of_pieces = [PassReader([one.within(piece) for one in read_outs], n_layers) for piece in pieces]
         self._now = self._of_pieces[0]
 
     def begin(self, number: int) -> None:
@@ -132,9 +151,9 @@ class PieceReader:
         self._now.read(call)
         self._tell()
 
-    def all_layers(self, number: int, n_layers: int) -> Reading:
+    def all_layers(self, number: int) -> Reading:
         """What one read-out took of all pieces; see PassReader.all_layers."""
-        readings = [reader.all_layers(number, n_layers) for reader in self._of_pieces]
+        readings = [reader.all_layers(number) for reader in self._of_pieces]
         return readings[0] if len(readings) == 1 else self._read_outs[number].joined(readings, self._pieces)
 
 
@@ -253,7 +272,8 @@ def _read_chunk(
     pieces = cut(model, length)
     n_calls, n_read = len(model.shape.attention_layers) * len(pieces), count(1)
     n_samples = chunk.stop - chunk.start
-    reader = PieceReader(of_layers, pieces, lambda: tell(chunk.start + n_samples * next(n_read) / n_calls))
+    n_layers = model.shape.n_layers
+    reader = PieceReader(of_layers, pieces, n_layers, lambda: tell(chunk.start + n_samples * next(n_read) / n_calls))
     with (
         model.reading(reader),
         in_pieces(model, pieces, reader.begin),
@@ -262,7 +282,7 @@ def _read_chunk(
         model.read(batch.tokens[chunk, :length], None if batch.lengths is None else batch.is_real[chunk, :length])
     if residual and not residual[0].isfinite().all():
         raise UnsupportedModelError("the final residual is not a number; try a wider number format")
-    from_layers = iter([reader.all_layers(number, model.shape.n_layers) for number in range(len(of_layers))])
+    from_layers = iter([reader.all_layers(number) for number in range(len(of_layers))])
     from_residual = iter([read_out.read_residual(residual[0]).cpu() for read_out in of_residual])
     return [next(from_layers if isinstance(read_out, LayerReadOut) else from_residual) for read_out in read_outs]
 

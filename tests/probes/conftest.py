@@ -12,11 +12,13 @@ from probes import cpu_kernels, load_model
 from probes.adapters.base import ProbedModel
 from probes.tiny.planted import planted_gpt2, planted_llama
 
+N_LAYERS = 2
+
 SIZES = {
     "vocab_size": 96,
     "hidden_size": 32,
     "intermediate_size": 32,
-    "num_hidden_layers": 2,
+    "num_hidden_layers": N_LAYERS,
     "num_attention_heads": 4,
     "max_position_embeddings": 128,
 }
@@ -27,7 +29,7 @@ TINY: dict[str, Callable[[], transformers.PreTrainedModel]] = {
     "llama": lambda: transformers.LlamaForCausalLM(transformers.LlamaConfig(**GROUPED)),
     "llama_wide_heads": lambda: transformers.LlamaForCausalLM(transformers.LlamaConfig(**GROUPED, head_dim=24)),
     "gpt2": lambda: transformers.GPT2LMHeadModel(
-        transformers.GPT2Config(vocab_size=96, n_positions=128, n_embd=32, n_layer=2, n_head=4)
+        transformers.GPT2Config(vocab_size=96, n_positions=128, n_embd=32, n_layer=N_LAYERS, n_head=4)
     ),
     "gpt_neox": lambda: transformers.GPTNeoXForCausalLM(transformers.GPTNeoXConfig(**SIZES)),
     "mistral_window": lambda: transformers.MistralForCausalLM(
@@ -57,7 +59,7 @@ TINY: dict[str, Callable[[], transformers.PreTrainedModel]] = {
             vocab_size=96,
             hidden_size=32,
             ffn_dim=32,
-            num_hidden_layers=2,
+            num_hidden_layers=N_LAYERS,
             num_attention_heads=4,
             max_position_embeddings=128,
             word_embed_proj_dim=32,

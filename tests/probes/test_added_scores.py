@@ -70,7 +70,7 @@ class Layer:
 
     def read(self, *read_outs):
         """What is read of it; its output is compared on the way."""
-        reader, module = PassReader(read_outs), nn.Identity()
+        reader, module = PassReader(read_outs, 1), nn.Identity()
         module.layer_idx = 0
         given = {"position_bias": self.bias, "sinks": self.sinks, "s_aux": self.s_aux, "is_causal": self.is_causal}
         token = attention._reader.set(reader)
@@ -79,7 +79,7 @@ class Layer:
         finally:
             attention._reader.reset(token)
         torch.testing.assert_close(output.transpose(1, 2), self.expected @ self.value, atol=1e-6, rtol=0)
-        return [reader.all_layers(number, 1)[:, 0] for number in range(len(read_outs))]
+        return [reader.all_layers(number)[:, 0] for number in range(len(read_outs))]
 
 
 LAYERS = {

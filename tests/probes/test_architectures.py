@@ -144,12 +144,12 @@ def test_read_outs_with_left_padding_equal_those_of_eager_maps(model):
         if detector.name != "dormancy"  # reads what first_token does, on pairs
         for name, read_out in detector.read_outs(batch).items()
     }
-    reader = PassReader(list(named.values()))
+    reader = PassReader(list(named.values()), model.shape.n_layers)
     with model.reading(reader):
         backbone(model.module)(batch.tokens, attention_mask=attention_mask)
     maps = eager_maps(model, batch.tokens, attention_mask)
     for number, (name, read_out) in enumerate(named.items()):
-        found = reader.all_layers(number, model.shape.n_layers)[:, list(model.shape.attention_layers)]
+        found = reader.all_layers(number)[:, list(model.shape.attention_layers)]
         assert_between(found, *bounds(read_out, maps, ROUNDING), name, SCALES.get(type(read_out), 1))
 
 

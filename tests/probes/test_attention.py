@@ -13,7 +13,7 @@ from probes.masks import Mask, describe_mask
 from probes.readouts.key_mass import KeyMass
 from probes.scoring import Scoring
 
-from .conftest import make_tiny
+from .conftest import N_LAYERS, make_tiny
 
 LENGTH = 40
 ROUNDING = 2e-5  # float32 sums in another order
@@ -134,7 +134,7 @@ def test_inputs_are_not_changed(tiny_llama):
     tokens = random_tokens()
     keys = torch.arange(LENGTH)[None, :, None].expand(2, -1, 1).clone()
     before = tokens.clone(), keys.clone()
-    with reading(tiny_llama.module, PassReader([KeyMass(keys)])):
+    with reading(tiny_llama.module, PassReader([KeyMass(keys)], N_LAYERS)):
         tiny_llama.read(tokens)
     assert torch.equal(tokens, before[0])
     assert torch.equal(keys, before[1])
@@ -146,21 +146,21 @@ def test_masses_sum_keys_and_average_counted_queries(tiny_llama):
     keys = torch.full((2, LENGTH, 2), -1)
     keys[:, 5] = torch.tensor([1, 3])
     keys[:, 9, 0] = 9
-    reader = PassReader([KeyMass(keys)])
+    reader = PassReader([KeyMass(keys)], N_LAYERS)
     with reading(tiny_llama.module, reader):
         tiny_llama.read(tokens)
     for layer, pattern in enumerate(maps):
         expected = (pattern[:, :, 5, 1] + pattern[:, :, 5, 3] + pattern[:, :, 9, 9]) / 2
-        assert torch.allclose(reader.by_layer[layer][0].float(), expected, atol=ROUNDING)
+        assert torch.allclose(reader.all_layers(0)[:, layer].float(), expected, atol=ROUNDING)
 
 
 def test_keys_that_no_query_can_see_give_no_score(tiny_llama):
     later = (torch.arange(LENGTH) + 1).clamp(max=LENGTH - 1).expand(1, LENGTH)[..., None].clone()
     later[0, -1] = -1
-    reader = PassReader([KeyMass(later)])
+    reader = PassReader([KeyMass(later)], N_LAYERS)
     with reading(tiny_llama.module, reader):
         tiny_llama.read(random_tokens(batch=1))
-    assert all(taken[0].isnan().all() for taken in reader.by_layer.values())
+    assert reader.all_layers(0).isnan().all()
 
 
 def test_implementation_is_restored_after_reading(tiny_llama):
@@ -225,10 +225,23 @@ def test_mask_is_left_out_only_where_plain_attention_will_do():
 
 
 def test_layer_that_calls_twice_is_refused(tiny_llama):
-    with reading(tiny_llama.module, PassReader([KeyMass(torch.zeros(2, LENGTH, 1, dtype=torch.int64))])):
+    reader = PassReader([KeyMass(torch.zeros(2, LENGTH, 1, dtype=torch.int64))], N_LAYERS)
+    with reading(tiny_llama.module, reader):
         tiny_llama.read(random_tokens())
         with pytest.raises(UnsupportedModelError, match="more than once"):
             tiny_llama.read(random_tokens())
+
+
+def test_layers_with_different_numbers_of_heads_are_refused():
+    reader, first, second = PassReader([KeyMass(torch.zeros(1, 4, 1, dtype=torch.int64))], 2), nn.Module(), nn.Module()
+    first.layer_idx, second.layer_idx = 0, 1
+    token = attention._reader.set(reader)
+    try:
+        streaming_attention(first, *torch.randn(3, 1, 4, 4, 8), None)
+        with pytest.raises(UnsupportedModelError, match="layer 1 has 1 heads, others have 4"):
+            streaming_attention(second, *torch.randn(3, 1, 1, 4, 8), None)
+    finally:
+        attention._reader.reset(token)
 
 
 def test_setting_the_implementation_leaves_other_models_alone():

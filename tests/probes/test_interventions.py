@@ -59,10 +59,10 @@ def has_output(module):
 
 def test_replaced_output_is_what_is_read(tiny_llama):
     new = torch.arange(tiny_llama.shape.d_head, dtype=torch.float32)
-    reader = PassReader([HeadOutput(torch.tensor([[0, 14], [3, 4]]))])
+    reader = PassReader([HeadOutput(torch.tensor([[0, 14], [3, 4]]))], tiny_llama.shape.n_layers)
     with replaced_heads(tiny_llama, {"L0H3": new}), reading(tiny_llama.module, reader):
         tiny_llama.read(TOKENS)
-    z = reader.by_layer[0][0]
+    z = reader.all_layers(0)[:, 0]
     assert torch.equal(z[:, 3], new.expand(2, 2, -1))
     assert not torch.equal(z[:, 2], new.expand(2, 2, -1))
 

@@ -80,12 +80,12 @@ def test_keys_of_a_cached_prefix_stand_before_the_first_query(gptj, monkeypatch)
     monkeypatch.setattr(gptj.module.config, "sliding_window", None)  # the cache would drop what GPT-J still sees
     maps = eager_maps(gptj, TOKENS)
     rows = Rows(torch.tensor([[0, 8], [3, -1]]))
-    reader = PassReader([rows])
+    reader = PassReader([rows], gptj.shape.n_layers)
     with torch.no_grad():
         cache = gptj.module(TOKENS[:, :15], use_cache=True).past_key_values
     with gptj.reading(reader):
         gptj.module(TOKENS[:, 15:], past_key_values=cache, use_cache=True)
-    found = reader.all_layers(0, gptj.shape.n_layers)
+    found = reader.all_layers(0)
     assert float((found[0, :, :, 0] - maps[0, :, :, 15]).abs().max()) < ROUNDING
     assert float((found[0, :, :, 1] - maps[0, :, :, 23]).abs().max()) < ROUNDING
     assert float((found[1, :, :, 0] - maps[1, :, :, 18]).abs().max()) < ROUNDING

@@ -16,7 +16,7 @@ from probes.readouts.rows import Rows
 from probes.readouts.set_mass import SetMass, SetMassAt
 from probes.readouts.top_keys import TopKeys
 
-from .conftest import make_tiny
+from .conftest import N_LAYERS, make_tiny
 from .eager_maps import bounds
 
 LENGTH = 40
@@ -46,10 +46,10 @@ class World:
         self.maps = torch.stack(maps, dim=1)
 
     def read(self, *read_outs):
-        reader = PassReader(read_outs)
+        reader = PassReader(read_outs, N_LAYERS)
         with reading(self.model, reader):
             self.model(self.tokens, attention_mask=self.attention_mask, use_cache=False)
-        return [reader.all_layers(number, 2) for number in range(len(read_outs))]
+        return [reader.all_layers(number) for number in range(len(read_outs))]
 
     def mean(self, values):
         """Mean of (sample, layer, head, query_pos, ...) over the queries that count."""
@@ -110,7 +110,8 @@ def test_largest_keys_in_many_blocks_of_which_some_have_no_chosen_key(world, mon
 
 def test_few_keys_are_read_without_blocks(world, monkeypatch):
     keys = torch.where(world.queries[..., None], torch.arange(LENGTH)[None, :, None] - torch.tensor([1, 3]), -1)
-    few, of_blocks = PassReader([KeyMass(keys)]), PassReader([KeyMass(keys), Entropy(world.queries)])
+    few = PassReader([KeyMass(keys)], N_LAYERS)
+    of_blocks = PassReader([KeyMass(keys), Entropy(world.queries)], N_LAYERS)
     assert few.visit is None
     assert of_blocks.visit is not None
     assert difference(world.read(KeyMass(keys))[0], world.read(KeyMass(keys), Entropy(world.queries))[0]) < ROUNDING
@@ -175,7 +176,7 @@ def test_parts_of_samples_put_together_are_the_whole(world):
 
 def test_cached_prefix_gives_the_same_distance_and_entropy():
     world = World("llama", is_padded=False)
-    reader = PassReader([Distance(world.queries[:, 25:]), Entropy(world.queries[:, 25:])])
+    reader = PassReader([Distance(world.queries[:, 25:]), Entropy(world.queries[:, 25:])], N_LAYERS)
     with torch.no_grad():
         cache = world.model(world.tokens[:, :25], use_cache=True).past_key_values
     with reading(world.model, reader):
@@ -183,8 +184,8 @@ def test_cached_prefix_gives_the_same_distance_and_entropy():
     world.queries[:, :25] = False
     steps = torch.arange(LENGTH)[:, None] - torch.arange(LENGTH)
     expected = world.mean((world.maps * steps).sum(-1))
-    assert difference(reader.all_layers(0, 2), expected) < ROUNDING * LENGTH
-    assert difference(reader.all_layers(1, 2), world.mean(torch.special.entr(world.maps).sum(-1))) < 2 * ROUNDING
+    assert difference(reader.all_layers(0), expected) < ROUNDING * LENGTH
+    assert difference(reader.all_layers(1), world.mean(torch.special.entr(world.maps).sum(-1))) < 2 * ROUNDING
 
 
 class LargestTensor(TorchDispatchMode):
@@ -213,7 +214,7 @@ def largest_tensor(name, length):
         LargestIsInSet(queries, queries),
         Rows(torch.tensor([[length - 1]])),
     ]
-    reader = PassReader(read_outs)
+    reader = PassReader(read_outs, N_LAYERS)
     with LargestTensor() as largest, reading(model, reader):
         model.base_model(tokens, use_cache=False)
     return largest.size

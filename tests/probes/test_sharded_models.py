@@ -26,7 +26,7 @@ from probes.readouts.rows import Rows
 from probes.readouts.set_mass import SetMass, SetMassAt
 from probes.readouts.top_keys import TopKeys
 
-from .conftest import make_tiny
+from .conftest import N_LAYERS, make_tiny
 
 LENGTH = 20
 FAR = torch.device("meta")
@@ -88,7 +88,7 @@ def test_read_outs_move_nothing_but_their_result(name, is_padded):
     attention_mask = torch.ones(2, LENGTH, dtype=torch.int64)
     if is_padded:
         attention_mask[0, :4] = 0
-    reader = PassReader(list(wanted))
+    reader = PassReader(list(wanted), N_LAYERS)
     transfers = Transfers()
     model = sharded(name)
     # The far device holds no numbers, so which of them are not 0 has to be settled.
@@ -96,7 +96,7 @@ def test_read_outs_move_nothing_but_their_result(name, is_padded):
         model.model(torch.full((2, LENGTH), 5), attention_mask=attention_mask, use_cache=False)
     what_the_layer_gives = 2 * LENGTH * 32
     assert sorted(transfers.sizes) == sorted([*wanted.values(), what_the_layer_gives])
-    assert [part.device.type for part in reader.by_layer[1].values()] == ["cpu"] * len(wanted)
+    assert {reader.all_layers(number).device.type for number in range(len(wanted))} == {"cpu"}
 
 
 def test_model_whose_weights_are_offloaded_is_refused():

@@ -17,8 +17,8 @@ from catalog.dates import is_later
 from catalog.documents import Document, Location
 from catalog.duplicates import same_papers
 from catalog.errors import Code, Problem, unknown_name_message
-from catalog.models import DateBasis
 from catalog.runs import ProbeRun, run_path
+from catalog.vocabulary import DateBasis
 
 _HOMES = {
     "head type": (Code.UNKNOWN_HEAD_TYPE, "head_types.yaml"),

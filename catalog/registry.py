@@ -19,13 +19,14 @@ from catalog.errors import InvalidDataError, Problem, UnknownIdError
 from catalog.experiments import ExperimentRun, read_experiments
 from catalog.files import data_folder
 from catalog.head_operations import HeadOperations, read_head_operations
-from catalog.models import HeadType, LeftOut, Paper, Stage
+from catalog.models import HeadType, LeftOut, Paper
 from catalog.record_files import AnyRecord
 from catalog.relation_checks import RelationCheck, read_relation_checks
 from catalog.relation_runs import RelationRun, read_relation_runs
 from catalog.relations import Relation, read_documents, read_entries
 from catalog.releases import Released, Tombstone, check_releases
 from catalog.runs import ProbeRun, read_runs
+from catalog.vocabulary import Stage
 
 
 @dataclass(frozen=True)

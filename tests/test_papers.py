@@ -7,8 +7,9 @@ import pytest
 
 from catalog.documents import read_document
 from catalog.errors import Severity
-from catalog.models import DateBasis, HeadType, Paper
+from catalog.models import HeadType, Paper
 from catalog.registry import Registry
+from catalog.vocabulary import DateBasis
 from probes import detectors
 
 DATA = Path(__file__).parents[1] / "data"

@@ -15,10 +15,11 @@ from catalog.documents import Document, Location, read_document
 from catalog.errors import Code, InvalidDataError, Problem
 from catalog.files import changing_data, write_text
 from catalog.ids import LONGEST_ID
-from catalog.models import DateBasis, FactSource, Paper, Record, Summary, UntestableClaim
+from catalog.models import Paper, Record, Summary, UntestableClaim
+from catalog.vocabulary import DateBasis, FactSource
 
 if TYPE_CHECKING:
-    from catalog.arxiv.lookup import ArxivRecord
+    from catalog.arxiv.records import ArxivRecord
 
 PLACEHOLDER = "To be written:"
 """Start of every text that a draft leaves to people."""

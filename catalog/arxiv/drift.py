@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from catalog.models import Paper, Record
 
 if TYPE_CHECKING:
-    from catalog.arxiv.lookup import ArxivRecord
+    from catalog.arxiv.records import ArxivRecord
 
 
 class Drift(Record):

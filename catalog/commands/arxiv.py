@@ -15,7 +15,8 @@ from catalog.commands.base import Data, Json, load_registry, paper_app, plain, p
 
 if TYPE_CHECKING:
     from catalog.arxiv.drift import Drift
-    from catalog.arxiv.lookup import ArxivLookup, ArxivRecord
+    from catalog.arxiv.lookup import ArxivLookup
+    from catalog.arxiv.records import ArxivRecord
     from catalog.models import Paper
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from catalog.arxiv.drafts import make_paper_id
 from catalog.checks import month_of_arxiv_id
-from catalog.models import DateBasis, FactSource, Paper, Tags
+from catalog.models import Paper, Tags
 from catalog.submissions.outcomes import Outcome, make_claim_id, refuse_duplicates, validated
 from catalog.submissions.reading import Reader, Way
+from catalog.vocabulary import DateBasis, FactSource
 
 UNTESTED_REASON = "Submitted in words; nobody has yet brought it into a form that a probe can check."
 

@@ -57,7 +57,7 @@ def test_drafts_of_several_processes_all_join_the_catalogue(run_together, tmp_pa
     script = """
 from datetime import date
 from catalog.arxiv.drafts import insert_drafts
-from catalog.arxiv.lookup import ArxivRecord
+from catalog.arxiv.records import ArxivRecord
 from catalog.canonical import formatting
 
 insert_papers = formatting.insert_papers

@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from catalog.arxiv.drift import find_drift
-from catalog.arxiv.lookup import ArxivRecord
+from catalog.arxiv.records import ArxivRecord
 
 
 def record_of(paper, **changes):

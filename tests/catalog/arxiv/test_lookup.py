@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from catalog.arxiv.lookup import ADDRESS, ADDRESS_VARIABLE, ArxivLookup, ArxivRecord, Manners
+from catalog.arxiv.lookup import ArxivLookup
+from catalog.arxiv.manners import ADDRESS, ADDRESS_VARIABLE, Manners
+from catalog.arxiv.records import ArxivRecord
 from catalog.errors import ArxivError, MissingPackageError
 
 IDS = ["2405.00001", "2405.00002"]
@@ -218,8 +220,9 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 from catalog.arxiv import lookup
+from catalog.arxiv.manners import Manners
 
-turn = lookup._turn
+turn = lookup.turn
 
 @contextmanager
 def told(manners):
@@ -227,8 +230,8 @@ def told(manners):
         print((manners.folder / "arxiv-last-request").read_text())
         yield
 
-lookup._turn = told
-one = lookup.ArxivLookup(lookup.Manners(address=sys.argv[1], interval=0.3, folder=Path(sys.argv[2])))
+lookup.turn = told
+one = lookup.ArxivLookup(Manners(address=sys.argv[1], interval=0.3, folder=Path(sys.argv[2])))
 for _ in range(3):
     one.fetch(["2405.00001", "2405.00002"])
 """

@@ -9,12 +9,13 @@ import pytest
 import yaml
 
 from catalog import cli
-from catalog.models import Method, Paper
+from catalog.models import Paper
 from catalog.submissions import templates
 from catalog.submissions.fields import CORRECTABLE
 from catalog.submissions.forms import ADD, CORRECT, FORMS
 from catalog.submissions.questions import Kind
 from catalog.submissions.templates import form_mistakes, stale_files, template_files, write_files
+from catalog.vocabulary import Method
 
 ROOT = Path(__file__).parents[3]
 COMMITTED = ROOT / templates.FOLDER

@@ -1,4 +1,4 @@
-"""What arXiv knows about papers, asked politely: the one file that knows the package arxiv.
+"""What arXiv knows about papers, asked politely; with `records`, all that knows the package arxiv.
 
 The package asks and reads; what it leaves open is done here: a time-out, our own name, waiting after a refusal, pauses
 between requests that hold across processes (`manners`), and a look at the answer itself (`answers`), because the
